@@ -1,0 +1,42 @@
+SHELL := /bin/bash
+VENV ?= .venv
+PY := $(VENV)/bin/python
+ARGS ?=
+
+.PHONY: help
+help: ## list every target
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "installing Python packages into $(VENV)"
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.PHONY: install
+install: $(VENV)/.installed ## install the pinned Python packages into a virtual environment
+
+.PHONY: verify
+verify: install ## lint, types, layers and generated files: what every change must pass
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy operator tests
+	$(VENV)/bin/lint-imports
+
+.PHONY: format
+format: install ## rewrite the code in the project's format
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+.PHONY: servers
+servers: install ## find or build etcd, Kubernetes, Vault and PostgreSQL
+	PYTHONPATH=tests $(PY) -m controlplane build
+
+.PHONY: up
+up: install ## start a local control plane and keep it until Ctrl-C
+	PYTHONPATH=tests $(PY) -m controlplane up
+
+.PHONY: test
+test: install ## the whole suite, real servers included, provisioning what is missing
+	PYTHONPATH=tests $(PY) -m controlplane build
+	$(VENV)/bin/pytest $(ARGS)
