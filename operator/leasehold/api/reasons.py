@@ -1,0 +1,68 @@
+"""One vocabulary of reasons for conditions, events, audit records and metric labels."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why something is as it is. CamelCase, as Kubernetes conditions want it."""
+
+    # Ready, in the order in which the first that holds wins
+    REVOKED = "Revoked"
+    HELD = "Held"
+    REJECTED = "Rejected"
+    SUSPENDED = "Suspended"
+    EXPIRED = "Expired"
+    NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
+    SERVICE_ACCOUNT_GONE = "ServiceAccountGone"
+    DRIFTED = "Drifted"
+    IDLE = "Idle"
+    INVALID_SPEC = "InvalidSpec"
+    SECRET_CONFLICT = "SecretConflict"  # noqa: S105
+    LEDGER_LOST = "LedgerLost"
+    LEDGER_FULL = "LedgerFull"
+    STORE_UNAVAILABLE = "StoreUnavailable"
+    PENDING = "Pending"
+    REVIEW_DUE = "ReviewDue"
+    ACTIVE = "Active"
+
+    DELETED = "Deleted"
+
+    # other conditions
+    AS_DESIRED = "AsDesired"
+    ISSUED = "Issued"
+    NOT_ISSUED = "NotIssued"
+    RECORD_ONLY = "RecordOnly"
+    NEVER_PROBED = "NeverProbed"
+    NO_EVIDENCE_SOURCE = "NoEvidenceSource"
+    WORKING = "Working"
+    RETRYING = "Retrying"
+    IN_USE = "InUse"
+    NOT_IN_USE = "NotInUse"
+
+    # why a generation was minted or ended
+    FIRST_MINT = "FirstMint"
+    ROTATION = "Rotation"
+    RECIPE_CHANGED = "RecipeChanged"
+    OVERLAP_OVER = "OverlapOver"
+    CREDENTIAL_EXPIRED = "CredentialExpired"
+    UNPUBLISHED = "Unpublished"
+    DOES_NOT_FIT_TYPE = "DoesNotFitType"
+    LOST_RACE = "LostRace"
+    ABANDONED = "Abandoned"
+    ADOPTED = "Adopted"
+
+    # what became of it
+    NOT_REVOCABLE = "NotRevocable"
+    REVOCATION_PENDING = "RevocationPending"
+    IRREVOCABLE = "Irrevocable"
+    UNKNOWN_AT_VAULT = "UnknownAtVault"
+    REFUSED = "Refused"
+    UNREACHABLE = "Unreachable"
+    SEALED = "Sealed"
+    THROTTLED = "Throttled"
+    TIMEOUT = "Timeout"
+    UNKNOWN_OUTCOME = "UnknownOutcome"
+    CLUSTER_UNAVAILABLE = "ClusterUnavailable"
+    CONFLICT = "Conflict"
+    MALFORMED = "Malformed"
+    INTERNAL_ERROR = "InternalError"

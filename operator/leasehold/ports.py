@@ -1,0 +1,180 @@
+"""What the engine needs from the outside, as protocols; adapters and fakes pass the same contract suites.
+
+Every method raises only `core.faults`. Times are aware UTC datetimes, durations are seconds."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from leasehold.api.base import Resource
+from leasehold.api.profile import CredentialRecipe
+from leasehold.api.reasons import Reason
+from leasehold.api.store import MCPCredentialStore
+from leasehold.core.facts import (
+    AccessorRevocation,
+    EventType,
+    LeaseFacts,
+    Login,
+    MintAnswer,
+    RevocationFact,
+    SecretContent,
+    SecretMeta,
+    SecretProbe,
+    ServiceAccountFact,
+    ServiceAccountToken,
+    TokenFacts,
+)
+from leasehold.core.sealed import Sealed
+
+R = TypeVar("R", bound=Resource)
+
+
+class Clock(Protocol):
+    """The API server's time. The local wall clock decides nothing."""
+
+    def now(self) -> datetime | None:
+        """The API server's `Date`, advanced by monotonic time; None until the first answer was seen."""
+        ...
+
+
+class Cluster(Protocol):
+    """The Kubernetes API server. A failed read is a fault, never "absent"."""
+
+    async def get(self, kind: type[R], name: str, namespace: str = "") -> R | None:
+        """A consistent read; None only where the server says 404."""
+        ...
+
+    async def list_all(self, kind: type[R]) -> tuple[list[R], list[str]]:
+        """Every object of the kind that can be read, and the keys of those that cannot (from the cache)."""
+        ...
+
+    async def put_status(self, resource: R) -> R:
+        """Write `resource.status` as it is, only onto exactly this uid and resourceVersion.
+
+        :raises Conflict: the object has another version by now
+        :raises Vanished: it is gone, or another object has its name
+        """
+        ...
+
+    async def add_finalizer(self, resource: R) -> R:
+        """Add our finalizer, only onto exactly this uid and resourceVersion. Raises as `put_status`."""
+        ...
+
+    async def remove_finalizer(self, resource: R) -> None:
+        """Remove our finalizer, only from exactly this uid and resourceVersion; gone is done.
+
+        :raises Conflict: the object has another version by now
+        """
+        ...
+
+    async def namespace_labels(self, name: str) -> Mapping[str, str] | None:
+        """The labels of a namespace; None where there is none."""
+        ...
+
+    async def service_account(self, namespace: str, name: str) -> ServiceAccountFact | None:
+        """The service account, None where there is none."""
+        ...
+
+    async def request_token(
+        self, namespace: str, name: str, audience: str, seconds: int
+    ) -> ServiceAccountToken:
+        """A token of that service account for one audience.
+
+        :raises Vanished: there is no such service account
+        """
+        ...
+
+    async def probe_secret(self, namespace: str, name: str) -> SecretProbe:
+        """An empty merge patch: tells whether the name is free, ours or foreign, without any data.
+
+        :raises NeedsPerson: the operator's own RBAC does not allow it
+        """
+        ...
+
+    async def create_secret(self, content: SecretContent) -> SecretMeta:
+        """:raises Conflict: the name is taken"""
+        ...
+
+    async def replace_secret(self, content: SecretContent, resource_version: str) -> SecretMeta:
+        """All data, labels and annotations as given, onto exactly this version; keys that are not given go.
+
+        :raises Conflict: the Secret has another version by now
+        :raises Vanished: it is gone
+        """
+        ...
+
+    async def annotate_secret(
+        self, namespace: str, name: str, annotations: Mapping[str, str | None], resource_version: str
+    ) -> SecretMeta:
+        """Set annotations, or remove those that are None. Raises as `replace_secret`."""
+        ...
+
+    async def delete_secret(self, namespace: str, name: str, uid: str) -> None:
+        """Delete exactly this Secret; gone, or another one of that name, is done."""
+        ...
+
+    async def list_revocations(self) -> tuple[RevocationFact, ...]:
+        """A consistent list of all revocations; empty where their kind is not installed."""
+        ...
+
+    async def emit_event(
+        self, regarding: Resource, event_type: EventType, reason: Reason, action: str, message: str
+    ) -> None:
+        """One Event on an object, for people; nothing ever leans on it."""
+        ...
+
+
+class Vault(Protocol):
+    """One client for all stores."""
+
+    async def cluster_id(self, store: MCPCredentialStore) -> str:
+        """Which Vault answers, from the unauthenticated sys/health.
+
+        :raises TryLater: unreachable, sealed, standby, throttled
+        """
+        ...
+
+    async def login(self, store: MCPCredentialStore, role: str, jwt: Sealed[str]) -> Login:
+        """Log a service account in. Nothing is minted by this but the login token.
+
+        :raises NeedsPerson: refused, or answered with a token that has no accessor (a batch token)
+        """
+        ...
+
+    async def mint(
+        self, store: MCPCredentialStore, token: Sealed[str], recipe: CredentialRecipe
+    ) -> MintAnswer:
+        """Carry out the recipe under a connection's token. Never cancelled by the caller.
+
+        :raises NeedsPerson: Vault answered that it will not (nothing was minted)
+        :raises TryLater: nothing was minted, and it may work later
+        :raises OutcomeUnknown: something may have been minted
+        """
+        ...
+
+    async def revoke_accessor(self, store: MCPCredentialStore, accessor: str) -> AccessorRevocation:
+        """Revoke the token and queue the revocation of all that hangs under it."""
+        ...
+
+    async def lookup_accessor(self, store: MCPCredentialStore, accessor: str) -> TokenFacts | None:
+        """The living token of that accessor; None only where Vault says that there is none."""
+        ...
+
+    async def lookup_lease(self, store: MCPCredentialStore, lease_id: str) -> LeaseFacts | None:
+        """The lease; None only where Vault says "invalid lease"."""
+        ...
+
+    async def revoke_lease(self, store: MCPCredentialStore, lease_id: str) -> None:
+        """Revoke one lease by its id, synchronously.
+
+        :raises TryLater: the backend did not let it go (its reason in the message); the lease is still there
+        """
+        ...
+
+
+class AuditSink(Protocol):
+    """Where audit records go: one JSON line each."""
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Append one CloudEvents envelope; never blocks for long, never raises."""
+        ...
