@@ -1,0 +1,54 @@
+"""`python -m controlplane build` finds or builds every program; `up` runs them all until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from dataclasses import fields
+
+from controlplane.cache import ProvisioningFailed, say
+from controlplane.child import ServerFailed
+from controlplane.launcher import ControlPlane
+from controlplane.programs import PostgresInstallation, provide_all
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m controlplane", description=__doc__)
+    parser.add_argument("command", choices=["build", "up"])
+    command = {"build": build, "up": up}[parser.parse_args().command]
+    try:
+        return command()
+    except (ProvisioningFailed, ServerFailed) as failed:
+        say(f"error: {failed}")
+        return 1
+
+
+def build() -> int:
+    programs = provide_all()
+    for field in fields(programs):
+        found = getattr(programs, field.name)
+        print(f"{field.name}: {found.bin if isinstance(found, PostgresInstallation) else found}")
+    return 0
+
+
+def up() -> int:
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    started = time.monotonic()
+    with ControlPlane() as plane:
+        say(f"ready in {time.monotonic() - started:.1f} s; Ctrl-C ends it")
+        print(f"KUBECONFIG={plane.kubeconfig()}")
+        print(f"VAULT_ADDR={plane.vault.address}")
+        print(f"VAULT_TOKEN={plane.vault.root_token}")
+        print(f"POSTGRES_DSN={plane.postgres.dsn()!r}", flush=True)
+        ended.wait()
+        say("ending")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
