@@ -1,0 +1,55 @@
+"""What rotates a credential, and what does not."""
+
+from typing import Any
+
+import pytest
+
+from leasehold.api.connection import Output
+from leasehold.core.mint_hash import mint_hash
+from objects import a_profile
+
+OUTPUT = Output(secret_name="orders", templates={"a": "x", "b": "y"})
+
+
+def hash_of(output: Output = OUTPUT, account: str = "bot", **credential: Any) -> str:
+    recipe = a_profile(**credential).spec.credential
+    assert recipe is not None
+    return mint_hash(recipe, account, output)
+
+
+def test_a_hash_fits_the_ledger_and_names_its_algorithm() -> None:
+    assert hash_of().startswith("sha256:")
+    assert len(hash_of()) == 71
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"vaultRole": "other"},
+        {"path": "database/creds/other"},
+        {"method": "Write"},
+        {"parameters": {"ttl": "1h"}},
+        {"ttlSeconds": 60},
+        {"type": "Token"},
+        {"storeName": "other"},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_changed_recipe_rotates(changed: dict[str, Any]) -> None:
+    assert hash_of(**changed) != hash_of()
+
+
+def test_another_service_account_rotates() -> None:
+    assert hash_of(account="other") != hash_of()
+
+
+def test_a_changed_template_rotates() -> None:
+    assert hash_of(Output(secret_name="orders", templates={"a": "x"})) != hash_of()
+
+
+def test_the_order_of_templates_does_not_rotate() -> None:
+    assert hash_of(Output(secret_name="orders", templates={"b": "y", "a": "x"})) == hash_of()
+
+
+def test_writing_a_default_out_does_not_rotate() -> None:
+    assert hash_of(method="Read", parameters={}, overlapSeconds=300) == hash_of()

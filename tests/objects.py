@@ -1,0 +1,101 @@
+"""Connections, profiles and ledger entries by intent, for tests of what is seen from outside."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
+from leasehold.api.profile import CredentialType, MCPServerProfile
+from leasehold.api.reasons import Reason
+
+NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+
+
+def a_connection(
+    name: str = "support-bot-orders",
+    *,
+    namespace: str = "support",
+    uid: str = "7d5e1c1e-0000-4000-8000-000000000001",
+    templates: Mapping[str, str] | None = None,
+    spec: Mapping[str, Any] | None = None,
+    status: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> MCPConnection:
+    """A connection as the API server would hand it out; `spec` and `status` replace whole fields."""
+    return MCPConnection.model_validate(
+        {
+            "apiVersion": "leasehold.dev/v1alpha1",
+            "kind": "MCPConnection",
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "uid": uid,
+                "generation": 3,
+                "labels": dict(labels or {}),
+            },
+            "spec": {
+                "agent": {"name": "support-bot", "serviceAccountName": "support-bot"},
+                "profile": "orders-read",
+                "owner": {
+                    "user": "alice@example.com",
+                    "deputy": "bob@example.com",
+                    "team": "support-platform",
+                },
+                "purpose": {"summary": "triage incoming tickets", "ticket": "SUP-812"},
+                "output": {"secretName": name, "templates": dict(templates or {})},
+                **(spec or {}),
+            },
+            "status": dict(status or {}),
+        }
+    )
+
+
+def a_profile(**credential: Any) -> MCPServerProfile:
+    """The profile `orders-read`; keywords replace fields of its credential recipe."""
+    return MCPServerProfile.model_validate(
+        {
+            "metadata": {"name": "orders-read"},
+            "spec": {
+                "url": "https://orders-mcp.tools.svc/mcp",
+                "owner": {"team": "orders"},
+                "scopes": ["orders:read"],
+                "credential": {
+                    "storeName": "default",
+                    "vaultRole": "mcp-orders",
+                    "path": "database/creds/orders-read",
+                    "type": "Lease",
+                    "ttlSeconds": 3600,
+                    **credential,
+                },
+            },
+        }
+    )
+
+
+def an_entry(generation: int = 1, state: EntryState = EntryState.CURRENT, **fields: Any) -> LedgerEntry:
+    """A generation that Vault gave a lease for."""
+    return LedgerEntry(
+        **{
+            "generation": generation,
+            "state": state,
+            "type": CredentialType.LEASE,
+            "store_uid": "store-uid",
+            "cluster_id": "vault-cluster",
+            "accessor": f"accessor-{generation}",
+            "lease_id": f"database/creds/orders-read/{generation}",
+            "mint_hash": "sha256:" + "0" * 64,
+            "secret_name": "support-bot-orders",
+            "reason": Reason.FIRST_MINT,
+            **fields,
+        }
+    )
+
+
+def a_ready_condition(reason: Reason, status: str = "True") -> dict[str, Any]:
+    """The Ready condition of a status."""
+    return {
+        "type": "Ready",
+        "status": status,
+        "reason": reason.value,
+        "lastTransitionTime": "2026-11-20T12:00:00Z",
+    }
