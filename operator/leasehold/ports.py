@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from leasehold.api.base import Resource
-from leasehold.api.profile import CredentialRecipe
+from leasehold.api.profile import CredentialRecipe, CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.facts import (
@@ -177,4 +177,48 @@ class AuditSink(Protocol):
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Append one CloudEvents envelope; never blocks for long, never raises."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Numbers about the work. No method raises or blocks."""
+
+    def minted(self, outcome: str, reason: Reason, type: CredentialType) -> None:  # noqa: A002
+        """One mint is over."""
+        ...
+
+    def revoked(self, outcome: str, reason: Reason) -> None:
+        """One attempt to end a generation is over."""
+        ...
+
+    def revocation_lag(self, seconds: float) -> None:
+        """A generation was proven dead this long after it had to end."""
+        ...
+
+    def queue(self, lane: str, depth: int, oldest_age_seconds: float) -> None:
+        """How a lane looks; the age goes on growing until the next call."""
+        ...
+
+    def reconciled(self, seconds: float, outcome: str) -> None:
+        """One pass over one object is over."""
+        ...
+
+    def vault_request(self, store: str, operation: str, outcome: str, seconds: float) -> None:
+        """One request to a store was answered, or was not."""
+        ...
+
+    def cluster_request(self, verb: str, resource: str, outcome: str, seconds: float) -> None:
+        """One request to the API server was answered, or was not."""
+        ...
+
+    def leader(self, leading: bool) -> None:
+        """Whether this process acts."""
+        ...
+
+    def inventory(self, kind: str, objects: int, age_seconds: float) -> None:
+        """What is known of a kind; the age goes on growing until the next call."""
+        ...
+
+    def event_dropped(self, why: str) -> None:
+        """A Kubernetes Event was not sent."""
         ...

@@ -1,0 +1,64 @@
+"""What a cluster asks of a running operator: its metrics, whether it still turns, whether it is of use. The
+probes run on the same event loop as the work, so that a loop that is stuck answers nobody; the metrics are
+rendered in a thread of their own, so that a scrape of a large fleet delays no revocation."""
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from aiohttp import web
+
+from leasehold.telemetry.exposition import CONTENT_TYPE
+
+Check = Callable[[], tuple[bool, str]]
+"""Whether it is so, and a sentence about it."""
+
+
+class TelemetryServer:
+    """Serves /metrics, /healthz and /readyz. `address` is None until it was started."""
+
+    def __init__(self, metrics: Callable[[], bytes], live: Check, ready: Check) -> None:
+        self._metrics = metrics
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scrape")
+        application = web.Application()
+        application.router.add_get("/metrics", self._scrape)
+        application.router.add_get("/healthz", lambda _: _probe(live))
+        application.router.add_get("/readyz", lambda _: _probe(ready))
+        self._runner = web.AppRunner(application, access_log=None)
+
+    async def start(self, host: str, port: int) -> tuple[str, int]:
+        """Listen; port 0 takes a free one. Returns the address.
+
+        :raises OSError: the address cannot be bound
+        """
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        bound_host, bound_port = self._runner.addresses[0][:2]
+        return bound_host, bound_port
+
+    async def stop(self) -> None:
+        """Stop listening; a scrape under way is let go."""
+        await self._runner.cleanup()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _scrape(self, request: web.Request) -> web.Response:
+        zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+        loop = asyncio.get_running_loop()
+        body = await loop.run_in_executor(self._executor, self._rendered, zipped)
+        headers = {"Content-Type": CONTENT_TYPE, "Vary": "Accept-Encoding"}
+        if zipped:
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=body, headers=headers)
+
+    def _rendered(self, zipped: bool) -> bytes:
+        text = self._metrics()
+        return gzip.compress(text, compresslevel=1) if zipped else text
+
+
+async def _probe(check: Check) -> web.Response:
+    try:
+        good, said = check()
+    except Exception as error:  # noqa: BLE001  a check that breaks is an answer too: not healthy, and why
+        return web.Response(status=500, text=f"the check itself failed: {type(error).__name__}\n")
+    return web.Response(status=200 if good else 503, text=f"{said}\n")

@@ -1,0 +1,171 @@
+"""How the operator itself fares: what it minted and revoked, how late, how long it queued, how Vault and
+the API server answered. An age that nobody updates any more must go on growing, so ages are kept as moments
+and computed at the scrape."""
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from leasehold.api.profile import CredentialType
+from leasehold.api.reasons import Reason
+from leasehold.telemetry.fleet import FleetMetrics
+
+REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0)
+RECONCILE_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 90.0, 300.0)
+LAG_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
+
+
+class Telemetry:
+    """Every number of one operator process; `render` is what a scrape gets. Methods never raise on odd
+    values."""
+
+    def __init__(
+        self, fleet: FleetMetrics, version: str, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.fleet = fleet
+        self._monotonic = monotonic
+        self._registry = CollectorRegistry()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each, which nobody reads
+        ProcessCollector(registry=self._registry)
+        self._define_work()
+        self._define_requests()
+        self._define_process(version)
+
+    def _define_work(self) -> None:
+        self._mints = self._counter(
+            "leasehold_mints", "Mints, by how they ended.", "outcome", "reason", "type"
+        )
+        self._revocations = self._counter(
+            "leasehold_revocations", "Revocations of generations, by how they ended.", "outcome", "reason"
+        )
+        self._revocation_lag = self._histogram(
+            "leasehold_revocation_lag_seconds",
+            "From when a generation had to end until it was proven dead.",
+            LAG_BUCKETS,
+        )
+        self._reconciles = self._histogram(
+            "leasehold_reconcile_duration_seconds", "One pass over one object.", RECONCILE_BUCKETS, "outcome"
+        )
+        self._queue_depth = self._gauge("leasehold_queue_depth", "Objects that wait, by lane.", "lane")
+        self._queue_age = self._gauge(
+            "leasehold_queue_oldest_age_seconds",
+            "How long the longest waiting object has waited, by lane; 0 where none waits.",
+            "lane",
+        )
+
+    def _define_requests(self) -> None:
+        self._vault = self._histogram(
+            "leasehold_vault_request_duration_seconds",
+            "Requests to credential stores.",
+            REQUEST_BUCKETS,
+            "store",
+            "operation",
+            "outcome",
+        )
+        self._cluster = self._histogram(
+            "leasehold_cluster_request_duration_seconds",
+            "Requests to the API server.",
+            REQUEST_BUCKETS,
+            "verb",
+            "resource",
+            "outcome",
+        )
+        self._events_dropped = self._counter(
+            "leasehold_events_dropped", "Kubernetes Events that were not sent, by why.", "why"
+        )
+        self._audit_failures = self._counter(
+            "leasehold_audit_write_failures",
+            "Audit records that could not be written, by where to.",
+            "target",
+        )
+
+    def _define_process(self, version: str) -> None:
+        self._leader = self._gauge("leasehold_leader", "1 while this process acts, 0 while it stands by.")
+        self._inventory_objects = self._gauge(
+            "leasehold_inventory_objects", "Objects known, by kind.", "kind"
+        )
+        self._inventory_age = self._gauge(
+            "leasehold_inventory_age_seconds",
+            "Since when the inventory of a kind was last known to be complete.",
+            "kind",
+        )
+        build = self._gauge("leasehold_build_info", "Always 1; says what runs.", "version", "python")
+        build.labels(version, platform.python_version()).set(1)
+
+    def minted(self, outcome: str, reason: Reason, type: CredentialType) -> None:  # noqa: A002
+        """One mint is over."""
+        self._mints.labels(outcome, reason, type).inc()
+
+    def revoked(self, outcome: str, reason: Reason) -> None:
+        """One attempt to end a generation is over."""
+        self._revocations.labels(outcome, reason).inc()
+
+    def revocation_lag(self, seconds: float) -> None:
+        """A generation was proven dead this long after it had to end."""
+        self._revocation_lag.observe(max(0.0, seconds))
+
+    def queue(self, lane: str, depth: int, oldest_age_seconds: float) -> None:
+        """How a lane looks; the age goes on growing until the next call."""
+        self._queue_depth.labels(lane).set(depth)
+        gauge = self._queue_age.labels(lane)
+        if depth:
+            gauge.set_function(self._growing(oldest_age_seconds))
+        else:
+            gauge.set_function(float)
+
+    def reconciled(self, seconds: float, outcome: str) -> None:
+        """One pass over one object is over."""
+        self._reconciles.labels(outcome).observe(seconds)
+
+    def vault_request(self, store: str, operation: str, outcome: str, seconds: float) -> None:
+        """One request to a store was answered, or was not."""
+        self._vault.labels(store, operation, outcome).observe(seconds)
+
+    def cluster_request(self, verb: str, resource: str, outcome: str, seconds: float) -> None:
+        """One request to the API server was answered, or was not."""
+        self._cluster.labels(verb, resource, outcome).observe(seconds)
+
+    def leader(self, leading: bool) -> None:
+        """Whether this process acts."""
+        self._leader.set(int(leading))
+
+    def inventory(self, kind: str, objects: int, age_seconds: float) -> None:
+        """What is known of a kind; the age goes on growing until the next call."""
+        self._inventory_objects.labels(kind).set(objects)
+        self._inventory_age.labels(kind).set_function(self._growing(age_seconds))
+
+    def event_dropped(self, why: str) -> None:
+        """A Kubernetes Event was not sent."""
+        self._events_dropped.labels(why).inc()
+
+    def audit_write_failed(self, target: str) -> None:
+        """An audit record did not reach one of its targets."""
+        self._audit_failures.labels(target).inc()
+
+    def render(self) -> bytes:
+        """The exposition text of everything; safe to call from any thread."""
+        return generate_latest(self._registry) + self.fleet.render().encode()
+
+    def _growing(self, age_seconds: float) -> Callable[[], float]:
+        since = self._monotonic() - age_seconds
+        return lambda: self._monotonic() - since
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(name, documentation, labels, registry=self._registry)
+
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(name, documentation, labels, registry=self._registry)
+
+    def _histogram(self, name: str, documentation: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(name, documentation, labels, buckets=buckets, registry=self._registry)
