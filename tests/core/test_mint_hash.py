@@ -28,8 +28,7 @@ def test_a_hash_fits_the_ledger_and_names_its_algorithm() -> None:
         {"vaultRole": "other"},
         {"path": "database/creds/other"},
         {"method": "Write"},
-        {"parameters": {"ttl": "1h"}},
-        {"ttlSeconds": 60},
+        {"ttlSeconds": 1800},
         {"type": "Token"},
         {"storeName": "other"},
     ],
@@ -37,6 +36,10 @@ def test_a_hash_fits_the_ledger_and_names_its_algorithm() -> None:
 )
 def test_a_changed_recipe_rotates(changed: dict[str, Any]) -> None:
     assert hash_of(**changed) != hash_of()
+
+
+def test_changed_parameters_rotate() -> None:
+    assert hash_of(method="Write", parameters={"ttl": "1h"}) != hash_of(method="Write")
 
 
 def test_another_service_account_rotates() -> None:

@@ -2,12 +2,33 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    Strict,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema
 
 from leasehold.api.reasons import Reason
+from leasehold.api.rules import (
+    ATOMIC,
+    MAP_TYPE,
+    ListType,
+    add_validations,
+    rule,
+    rules_of,
+    transitions_of,
+)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -15,8 +36,13 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+Time = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str)]
 """An RFC 3339 time; stored with whole seconds."""
+
+Integer = Annotated[int, Strict()]
+"""Strict, as the API server is: neither "10" nor true is a number."""
+
+Boolean = Annotated[bool, Strict()]
 
 DNSLabel = Annotated[
     str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
@@ -29,6 +55,18 @@ DNSSubdomain = Annotated[
         pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
     ),
 ]
+LabelKey = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=317,
+        pattern=r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+    ),
+    Field(description="write label keys as name or prefix/name, as in app.kubernetes.io/name"),
+]
+LabelValue = Annotated[
+    str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
+]
 
 
 class ApiModel(BaseModel):
@@ -36,12 +74,33 @@ class ApiModel(BaseModel):
     API server prunes them."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", use_enum_values=False
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        use_enum_values=False,
+        use_attribute_docstrings=True,
     )
 
     def to_wire(self) -> dict[str, Any]:
         """The JSON form that the API server stores: camelCase, unset and null fields left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @model_validator(mode="after")
+    def _obey_rules(self) -> Self:
+        broken = [found.message for name, found in rules_of(type(self)) if not getattr(self, name)()]
+        if broken:
+            raise ValueError("; ".join(broken))
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /
+    ) -> dict[str, Any]:
+        json_schema = handler(core_schema)
+        found = [*rules_of(cls), *transitions_of(cls)]
+        add_validations(handler.resolve_ref_schema(json_schema), [each for _, each in found])
+        return json_schema
 
 
 class OwnerReference(ApiModel):
@@ -69,6 +128,20 @@ class ObjectMeta(ApiModel):
     owner_references: tuple[OwnerReference, ...] = ()
 
 
+StatedReason = Annotated[
+    Reason,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 128,
+            "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+        }
+    ),
+]
+"""In the schema no enum: a newer operator writes its new reasons under the older resource definition, too."""
+
+
 class ConditionStatus(StrEnum):
     """The three values of a Kubernetes condition."""
 
@@ -77,15 +150,30 @@ class ConditionStatus(StrEnum):
     UNKNOWN = "Unknown"
 
 
+ObservedGeneration = Annotated[Integer, Field(ge=0)]
+
+
 class Condition(ApiModel):
     """A Kubernetes condition (metav1.Condition)."""
 
-    type: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    type: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=64, pattern="^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"),
+    ]
+    """What the condition is about, in CamelCase."""
     status: ConditionStatus
-    reason: Reason
+    """Whether it holds: True, False, or Unknown."""
+    reason: StatedReason
+    """Why, as one CamelCase word for programs."""
     message: Annotated[str, StringConstraints(max_length=2048)] = ""
+    """Why, as a sentence for people."""
     last_transition_time: Time
-    observed_generation: Annotated[int, Field(ge=0)] = 0
+    """When the status last changed."""
+    observed_generation: ObservedGeneration = 0
+    """The metadata.generation that this was found for."""
+
+
+Conditions = Annotated[tuple[Condition, ...], Field(max_length=16), ListType("map", ("type",))]
 
 
 class SelectorOperator(StrEnum):
@@ -100,9 +188,20 @@ class SelectorOperator(StrEnum):
 class LabelSelectorRequirement(ApiModel):
     """One expression of a label selector."""
 
-    key: Annotated[str, StringConstraints(min_length=1, max_length=317)]
+    key: LabelKey
+    """The label that is looked at."""
     operator: SelectorOperator
-    values: Annotated[tuple[Annotated[str, StringConstraints(max_length=63)], ...], Field(max_length=64)] = ()
+    """How the label's value relates to `values`: In, NotIn, Exists or DoesNotExist."""
+    values: Annotated[tuple[LabelValue, ...], Field(max_length=64), ATOMIC] = ()
+    """What the label's value is compared with; for In and NotIn only."""
+
+    @rule(
+        "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+        "give values with the operators In and NotIn, and leave them out with Exists and DoesNotExist",
+        field="values",
+    )
+    def values_fit_operator(self) -> bool:
+        return (self.operator in (SelectorOperator.IN, SelectorOperator.NOT_IN)) == bool(self.values)
 
     def matches(self, labels: dict[str, str]) -> bool:
         """Whether these labels satisfy the expression (the rules of metav1.LabelSelector)."""
@@ -121,8 +220,12 @@ class LabelSelectorRequirement(ApiModel):
 class LabelSelector(ApiModel):
     """A Kubernetes label selector; the empty one selects everything."""
 
-    match_labels: Annotated[dict[str, str], Field(max_length=64)] = Field(default_factory=dict)
-    match_expressions: Annotated[tuple[LabelSelectorRequirement, ...], Field(max_length=64)] = ()
+    model_config = ConfigDict(json_schema_extra={MAP_TYPE: "atomic"})
+
+    match_labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=64)] = Field(default_factory=dict)
+    """Labels that must all be there with exactly these values."""
+    match_expressions: Annotated[tuple[LabelSelectorRequirement, ...], Field(max_length=64), ATOMIC] = ()
+    """Expressions that must all hold."""
 
     def matches(self, labels: dict[str, str]) -> bool:
         """Whether these labels are selected."""

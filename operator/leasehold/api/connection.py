@@ -1,64 +1,129 @@
 """`MCPConnection`: one agent's use of one MCP server, and its ledger."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from leasehold.api.base import ApiModel, Condition, DNSSubdomain, Resource, Time
+from leasehold.api.base import (
+    ApiModel,
+    Boolean,
+    Conditions,
+    DNSSubdomain,
+    Integer,
+    ObservedGeneration,
+    Resource,
+    StatedReason,
+    Time,
+)
 from leasehold.api.profile import CredentialType, Team, Transport
-from leasehold.api.reasons import Reason
+from leasehold.api.rules import SET, Immutable, ListType, rule, transition
 
 MAX_LEDGER_ENTRIES = 8
 """The schema's bound; no mint begins with more than one place left."""
 
+ANOTHER_CONNECTION = "create another connection, and delete this one when it is no longer used"
+
 User = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-SecretKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+SecretKey = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=253, pattern=r"^([-_a-zA-Z0-9]|[.][-_a-zA-Z0-9])[-._a-zA-Z0-9]*$"
+    ),
+    Field(
+        description="write keys as a Secret allows them: letters, digits, '-', '_' and '.', as in mcp.json"
+    ),
+]
 
 
 class Agent(ApiModel):
     """Who uses the connection; immutable."""
 
     name: DNSSubdomain
+    """What the agent is called."""
     service_account_name: DNSSubdomain
+    """The service account, in the same namespace, in whose name the credential is minted."""
 
 
 class ConnectionOwner(ApiModel):
     """Who answers for the connection."""
 
     user: User
+    """The person who reviews the connection, by the name by which the cluster knows them."""
     deputy: User | None = None
+    """Who does so in their absence."""
     team: Team
+    """The team they belong to."""
+
+    @rule(
+        "!has(self.deputy) || self.deputy != self.user",
+        "set deputy to another person than user, or leave it out",
+        field="deputy",
+    )
+    def the_deputy_is_somebody_else(self) -> bool:
+        return self.deputy != self.user
 
 
 class Purpose(ApiModel):
     """Why the connection exists."""
 
     summary: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    """What the agent does with it, in a sentence."""
     ticket: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    """Where it was asked for."""
 
 
 class Output(ApiModel):
     """The Secret that receives the credential."""
 
-    secret_name: DNSSubdomain
+    secret_name: Annotated[
+        DNSSubdomain, Immutable("pods mount the Secret; create another connection for another Secret")
+    ]
+    """The Secret's name, in the same namespace. It must be free."""
     templates: Annotated[
         dict[SecretKey, Annotated[str, StringConstraints(min_length=1, max_length=16384)]],
         Field(max_length=16),
     ] = Field(default_factory=dict)
+    """The Secret's keys and their texts, in which {{ name }} stands for a field of the credential, or for
+    server_url, connection, namespace or expiry_time. Without templates, each field is its own key."""
 
 
 class MCPConnectionSpec(ApiModel):
     """Who uses which profile, why, and for how long."""
 
-    agent: Agent
-    profile: DNSSubdomain
+    agent: Annotated[Agent, Immutable(ANOTHER_CONNECTION)]
+    """Who uses the connection."""
+    profile: Annotated[DNSSubdomain, Immutable(ANOTHER_CONNECTION)]
+    """The MCPServerProfile that is used."""
     owner: ConnectionOwner
+    """Who answers for the connection."""
     purpose: Purpose
-    lease_duration_seconds: Annotated[int, Field(ge=10, le=31536000)] = 7776000
-    idle_seconds: Annotated[int, Field(ge=3600, le=31536000)] = 5184000
-    suspend: bool = False
+    """Why the connection exists."""
+    lease_duration_seconds: Annotated[Integer, Field(ge=10, le=31536000)] = 7776000
+    """How long the connection may live, from its creation or its newest approval; may be lowered, never
+    raised."""
+    idle_seconds: Annotated[Integer, Field(ge=3600, le=31536000)] = 5184000
+    """After how long without use it ends; only where use can be seen."""
+    suspend: Boolean = False
+    """Stops the agent: the credential is revoked, and nothing is minted."""
     output: Output | None = None
+    """The Secret that receives the credential; without it, nothing is minted. It stays once it is there."""
+
+    @transition(
+        "self.leaseDurationSeconds <= oldSelf.leaseDurationSeconds",
+        "keep leaseDurationSeconds or lower it: to live longer, a connection needs an approving review",
+        field="leaseDurationSeconds",
+    )
+    def the_lease_is_never_lengthened(self, old: Self) -> bool:
+        return self.lease_duration_seconds <= old.lease_duration_seconds
+
+    @transition(
+        "has(self.output) || !has(oldSelf.output)",
+        "keep output: to stop the credential, set suspend to true or delete the connection",
+        field="output",
+    )
+    def the_output_stays(self, old: Self) -> bool:
+        return self.output is not None or old.output is None
 
 
 class EntryState(StrEnum):
@@ -74,66 +139,108 @@ class EntryState(StrEnum):
 class LedgerEntry(ApiModel):
     """One generation that may be alive."""
 
-    generation: Annotated[int, Field(ge=1)]
+    generation: Annotated[Integer, Field(ge=1)]
+    """Which mint of the connection this is."""
     state: EntryState
+    """Where it is on its way: Intent, Current, Retiring, Revoking, Irrevocable."""
     type: CredentialType
+    """How it ends."""
     store_uid: Annotated[str, StringConstraints(max_length=64)] = Field(alias="storeUID")
+    """The store that minted it."""
     cluster_id: Annotated[str, StringConstraints(max_length=64)] = Field(alias="clusterID")
+    """The Vault that minted it, by its own cluster id; no other can revoke it."""
     accessor: Annotated[str, StringConstraints(max_length=256)]
+    """The accessor of the login token under which it was minted."""
     token_accessor: Annotated[str, StringConstraints(max_length=256)] | None = None
+    """The accessor of the minted token itself, for type Token with a path."""
     lease_id: Annotated[str, StringConstraints(max_length=1024)] | None = Field(default=None, alias="leaseID")
+    """Its lease, for type Lease."""
     mint_hash: Annotated[str, StringConstraints(max_length=80)]
+    """What it was minted from: recipe, service account and output."""
     secret_name: DNSSubdomain
-    reason: Reason
+    """The Secret that it was minted for."""
+    reason: StatedReason
+    """Why it is in this state, as one CamelCase word."""
     issued_time: Time | None = None
+    """When it was minted."""
     expiry_time: Time | None = None
+    """When it runs out by itself."""
     end_time: Time | None = None
+    """When a retiring one is revoked."""
     mint_deadline_time: Time | None = None
+    """By when a mint whose answer was never seen is over."""
 
 
 class SecretRecord(ApiModel):
     """The Secret as we last wrote it; the digest is salted with its UID."""
 
     name: DNSSubdomain
+    """The Secret's name."""
     uid: Annotated[str, StringConstraints(max_length=64)]
+    """Which Secret of that name."""
     resource_version: Annotated[str, StringConstraints(max_length=64)]
+    """Its version after the last write."""
     digest: Annotated[str, StringConstraints(max_length=80)]
+    """A digest of its data, salted with its uid."""
 
 
 class Backoff(ApiModel):
     """Work that failed and is due again."""
 
-    failures: Annotated[int, Field(ge=1)]
+    failures: Annotated[Integer, Field(ge=1)]
+    """How often in a row it failed."""
     retry_time: Time
-    reason: Reason
+    """When it is tried again."""
+    reason: StatedReason
+    """Why it failed, as one CamelCase word."""
 
 
 class ServerFacts(ApiModel):
     """What a person needs to know of the profile."""
 
-    url: str | None = None
+    url: Annotated[str, StringConstraints(max_length=2048)] | None = None
+    """Where it is reached."""
     transport: Transport | None = None
-    scopes: tuple[str, ...] = ()
+    """How it is reached."""
+    scopes: Annotated[
+        tuple[Annotated[str, StringConstraints(max_length=256)], ...], Field(max_length=64), SET
+    ] = ()
+    """What the credential allows, in the server's own words."""
     credential_type: CredentialType | None = None
-    revocability: str | None = None
+    """How the credential ends."""
+    revocability: Annotated[str, StringConstraints(max_length=256)] | None = None
+    """What a revocation of the credential can promise."""
 
 
 class MCPConnectionStatus(ApiModel):
     """Authority (generation, ledger, secret), observations (backoff), and a projection of both."""
 
-    last_generation: Annotated[int, Field(ge=0)] = 0
-    ledger: Annotated[tuple[LedgerEntry, ...], Field(max_length=MAX_LEDGER_ENTRIES)] = ()
+    last_generation: Annotated[Integer, Field(ge=0)] = 0
+    """The newest mint; every new one gets the next number."""
+    ledger: Annotated[
+        tuple[LedgerEntry, ...], Field(max_length=MAX_LEDGER_ENTRIES), ListType("map", ("generation",))
+    ] = ()
+    """Every generation that may be alive, from before it is minted until it is proven dead."""
     secret: SecretRecord | None = None
+    """The Secret as it was last written."""
 
     backoff: Backoff | None = None
+    """Work that failed and is due again."""
 
-    observed_generation: Annotated[int, Field(ge=0)] = 0
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()
+    observed_generation: ObservedGeneration = 0
+    """The metadata.generation that this status is about."""
+    conditions: Conditions = ()
+    """What holds for the connection, first of all Ready."""
     server: ServerFacts | None = None
+    """What the profile says about the server."""
     lease_end_time: Time | None = None
+    """When the connection ends unless a review renews it."""
     review_due_time: Time | None = None
+    """From when a review is due."""
     credential_expiry_time: Time | None = None
+    """When the credential in the Secret runs out."""
     residual_exposure_until: Time | None = None
+    """Until when something that was handed out may still work."""
 
 
 class MCPConnection(Resource):

@@ -5,10 +5,20 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from leasehold.api.base import ApiModel, Condition, LabelSelector, Resource
+from leasehold.api.base import ApiModel, Conditions, Integer, LabelSelector, ObservedGeneration, Resource
+from leasehold.api.rules import ATOMIC, SET, Cause, Immutable, rule
 from leasehold.api.store import StoreName, VaultName, VaultPath
+from leasehold.api.urls import ServerURL
 
 Team = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+ParameterName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$"),
+    Field(description="write the parameters' names as Vault does, as in common_name"),
+]
+
+ANOTHER_PROFILE = "what was reviewed is this server; register another profile for another one"
 
 
 class Transport(StrEnum):
@@ -46,66 +56,174 @@ class ProfileOwner(ApiModel):
     """Who answers for the server."""
 
     team: Team
-    runbook_url: Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://")] | None = Field(
-        default=None, alias="runbookURL"
+    """The team that runs the server, or answers for whoever does."""
+    runbook_url: Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://[!-~]+$")] | None = (
+        Field(default=None, alias="runbookURL")
     )
+    """What to do when something is wrong with the server."""
 
 
 class Probe(ApiModel):
     """With whose credential, and how often, the server's surface is captured."""
 
     connection: Annotated[
-        str, StringConstraints(min_length=3, max_length=317, pattern=r"^[a-z0-9.-]+/[a-z0-9.-]+$")
+        str,
+        StringConstraints(
+            min_length=3,
+            max_length=317,
+            pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        ),
     ]
-    interval_seconds: Annotated[int, Field(ge=60, le=604800)] = 21600
+    """The connection, as namespace/name, whose credential the prober uses."""
+    interval_seconds: Annotated[Integer, Field(ge=60, le=604800)] = 21600
+    """The time between two captures."""
 
 
 class OnDrift(ApiModel):
     """What drift does, by its class; review-class drift always starts a deadline."""
 
     dangerous: DriftAction = DriftAction.ALERT
+    """Alert keeps the credential until a deadline; Suspend revokes it at once."""
     hostile: DriftAction = DriftAction.SUSPEND
+    """Alert keeps the credential until a deadline; Suspend revokes it at once."""
 
 
 class CredentialRecipe(ApiModel):
     """How one credential is minted, and how it ends."""
 
     store_name: StoreName
+    """The MCPCredentialStore that mints it."""
     vault_role: VaultName
+    """The role of the store's auth method with which a connection's service account logs in."""
     method: CredentialMethod = CredentialMethod.READ
+    """The operation on `path`: Read is a GET, Write a POST with `parameters`."""
     path: VaultPath | None = None
+    """What is read or written, as in database/creds/orders-read. Only type Token can do without: then the
+    credential is the login token itself."""
     parameters: Annotated[
-        dict[str, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=32)
+        dict[ParameterName, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=32)
     ] = Field(default_factory=dict)
+    """What is sent with method Write. Never a secret: everybody who may read the profile reads it."""
     type: CredentialType
-    ttl_seconds: Annotated[int, Field(ge=10, le=31536000)]
-    overlap_seconds: Annotated[int, Field(ge=0, le=86400)] = 300
+    """How the credential ends: Lease (revoked with its lease), Token (a Vault token, revoked by its
+    accessor), Expiring (a JWT or an unleased certificate: only runs out), Static (neither)."""
+    ttl_seconds: Annotated[Integer, Field(ge=10, le=31536000)]
+    """The longest that a credential may be used. It is not sent: what the store grants may be shorter."""
+    overlap_seconds: Annotated[Integer, Field(ge=0, le=86400)] = 300
+    """How long a replaced credential lives on, until its successor has reached every pod."""
+
+    @rule(
+        "has(self.path) || self.type == 'Token'",
+        "set path to what is read or written in the store; only type Token can do without",
+        field="path",
+        cause=Cause.REQUIRED,
+    )
+    def only_a_login_token_has_no_path(self) -> bool:
+        return self.path is not None or self.type is CredentialType.TOKEN
+
+    @rule(
+        "self.method == 'Write' || !has(self.parameters) || size(self.parameters) == 0",
+        "set method to Write, or leave out the parameters: nothing is sent with Read",
+        field="parameters",
+        cause=Cause.FORBIDDEN,
+    )
+    def parameters_are_written(self) -> bool:
+        return self.method is CredentialMethod.WRITE or not self.parameters
+
+    @rule(
+        "self.method == 'Read' || has(self.path)",
+        "set path to what is written, or method to Read: a login token has nothing to write to",
+        field="method",
+    )
+    def what_is_written_has_a_path(self) -> bool:
+        return self.method is CredentialMethod.READ or self.path is not None
+
+    @rule(
+        "self.overlapSeconds < self.ttlSeconds",
+        "set overlapSeconds (300 if not given) to less than ttlSeconds",
+        field="overlapSeconds",
+    )
+    def overlap_is_shorter_than_life(self) -> bool:
+        return self.overlap_seconds < self.ttl_seconds
 
 
 class MCPServerProfileSpec(ApiModel):
     """The registered server."""
 
-    url: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = None
-    transport: Transport = Transport.STREAMABLE_HTTP
+    url: Annotated[ServerURL | None, Immutable(ANOTHER_PROFILE)] = None
+    """The server's canonical URL, as in https://mcp.example.com/mcp; not with transport Stdio."""
+    transport: Annotated[Transport, Immutable(ANOTHER_PROFILE)] = Transport.STREAMABLE_HTTP
+    """How an agent reaches the server: StreamableHTTP, SSE, or Stdio (a command, which is never probed)."""
     command: Annotated[
-        tuple[Annotated[str, StringConstraints(min_length=1, max_length=1024)], ...], Field(max_length=64)
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=1024)], ...],
+        Field(max_length=64),
+        ATOMIC,
     ] = ()
+    """What an agent starts, with its arguments; with transport Stdio only."""
     owner: ProfileOwner
+    """Who answers for the server."""
     scopes: Annotated[
-        tuple[Annotated[str, StringConstraints(min_length=1, max_length=256)], ...], Field(max_length=64)
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=256)], ...], Field(max_length=64), SET
     ] = ()
+    """What the credential allows, in the server's own words, for people."""
     allowed_namespaces: LabelSelector | None = None
-    approved_surface: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    """Which namespaces may have connections to this profile, by their labels; without it, all may."""
+    approved_surface: (
+        Annotated[str, StringConstraints(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")] | None
+    ) = None
+    """The digest of the surface that Git asserts as approved, as in sha256:9f86….
+    A connection may have another one approved by a review."""
     probe: Probe | None = None
+    """How the server's surface is captured; without it, anonymously."""
     on_drift: OnDrift = OnDrift()
+    """What happens when the surface is none of the approved ones."""
     credential: CredentialRecipe | None = None
+    """How credentials are minted; without it, connections are records only and nothing is minted."""
+
+    @rule(
+        "has(self.url) || self.transport == 'Stdio'",
+        "set url to the server's URL, or transport to Stdio",
+        field="url",
+        cause=Cause.REQUIRED,
+    )
+    def a_remote_server_has_a_url(self) -> bool:
+        return self.url is not None or self.transport is Transport.STDIO
+
+    @rule(
+        "!has(self.url) || self.transport != 'Stdio'",
+        "leave out url, or set transport to StreamableHTTP or SSE: a Stdio server is started by its command",
+        field="url",
+        cause=Cause.FORBIDDEN,
+    )
+    def a_command_has_no_url(self) -> bool:
+        return self.url is None or self.transport is not Transport.STDIO
+
+    @rule(
+        "self.transport != 'Stdio' || (has(self.command) && size(self.command) > 0)",
+        "set command to the program and its arguments, or transport to StreamableHTTP or SSE",
+        field="command",
+        cause=Cause.REQUIRED,
+    )
+    def a_stdio_server_has_a_command(self) -> bool:
+        return self.transport is not Transport.STDIO or bool(self.command)
+
+    @rule(
+        "self.transport == 'Stdio' || !has(self.command) || size(self.command) == 0",
+        "leave out command, or set transport to Stdio: a remote server is reached by its url",
+        field="command",
+        cause=Cause.FORBIDDEN,
+    )
+    def a_remote_server_has_no_command(self) -> bool:
+        return self.transport is Transport.STDIO or not self.command
 
 
 class MCPServerProfileStatus(ApiModel):
     """What is known of the registered server."""
 
-    observed_generation: Annotated[int, Field(ge=0)] = 0
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()
+    observed_generation: ObservedGeneration = 0
+    """The metadata.generation that this status is about."""
+    conditions: Conditions = ()
+    """What holds for the profile."""
 
 
 class MCPServerProfile(Resource):

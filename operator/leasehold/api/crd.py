@@ -1,0 +1,137 @@
+"""The resource definitions of the API server, made from the models: one schema, written once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from leasehold.api.base import Resource
+from leasehold.api.connection import MCPConnection
+from leasehold.api.names import GROUP, VERSION
+from leasehold.api.profile import MCPServerProfile
+from leasehold.api.store import MCPCredentialStore
+from leasehold.api.structural import structural
+
+KINDS: Final[tuple[type[Resource], ...]] = (MCPCredentialStore, MCPServerProfile, MCPConnection)
+
+
+class Column(NamedTuple):
+    """A column of `kubectl get`. Times are strings: as dates, those in the future print as `<invalid>`."""
+
+    name: str
+    path: str
+    description: str
+    type: str = "string"
+    wide: bool = False
+
+    def to_schema(self) -> dict[str, Any]:
+        """One item of `additionalPrinterColumns`."""
+        item: dict[str, Any] = {
+            "name": self.name,
+            "type": self.type,
+            "jsonPath": self.path,
+            "description": self.description,
+        }
+        return item | ({"priority": 1} if self.wide else {})
+
+
+def _of_condition(field: str) -> str:
+    return f'.status.conditions[?(@.type=="Ready")].{field}'
+
+
+AGE: Final = Column("Age", ".metadata.creationTimestamp", "Time since the creation", type="date")
+
+COLUMNS: Final[Mapping[type[Resource], Sequence[Column]]] = {
+    MCPCredentialStore: (
+        Column("Address", ".spec.address", "Where the store is reached"),
+        Column("Auth", ".spec.auth.method", "How service accounts log in"),
+        Column("Ready", _of_condition("status"), "Whether credentials can be minted"),
+        Column("Mount", ".spec.auth.mount", "Where the auth method is mounted", wide=True),
+        Column("Reason", _of_condition("reason"), "Why it is ready, or not", wide=True),
+        AGE,
+    ),
+    MCPServerProfile: (
+        Column("URL", ".spec.url", "Where the server is reached"),
+        Column("Team", ".spec.owner.team", "Who answers for the server"),
+        Column("Store", ".spec.credential.storeName", "Where credentials come from"),
+        Column("Type", ".spec.credential.type", "How credentials end"),
+        Column(
+            "TTL", ".spec.credential.ttlSeconds", "The longest life of a credential in seconds", "integer"
+        ),
+        Column("Transport", ".spec.transport", "How the server is reached", wide=True),
+        Column("Path", ".spec.credential.path", "What is read or written in the store", wide=True),
+        AGE,
+    ),
+    MCPConnection: (
+        Column("Server", ".status.server.url", "Where the server is reached"),
+        Column("Owner", ".spec.owner.user", "Who answers for the connection"),
+        Column("Ready", _of_condition("status"), "Whether the agent may use it"),
+        Column("Reason", _of_condition("reason"), "Why it is ready, or not"),
+        Column("Expires", ".status.credentialExpiryTime", "When the credential runs out"),
+        Column("Review-Due", ".status.reviewDueTime", "From when a review is due"),
+        Column("Profile", ".spec.profile", "The MCPServerProfile that is used", wide=True),
+        Column("Agent", ".spec.agent.name", "Who uses it", wide=True),
+        Column("Team", ".spec.owner.team", "The owner's team", wide=True),
+        Column("Lease-End", ".status.leaseEndTime", "When it ends without a review", wide=True),
+        Column(
+            "Residual",
+            ".status.residualExposureUntil",
+            "Until when something handed out may work",
+            wide=True,
+        ),
+        Column("Generation", ".status.lastGeneration", "The newest mint", "integer", wide=True),
+        AGE,
+    ),
+}
+
+SELECTABLE_FIELDS: Final[Mapping[type[Resource], Sequence[str]]] = {
+    MCPConnection: (".spec.profile", ".spec.owner.team"),
+}
+
+
+def custom_resource_definition(kind: type[Resource]) -> dict[str, Any]:
+    """The CustomResourceDefinition of one kind, as an object."""
+    version: dict[str, Any] = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema_of(kind)},
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": [column.to_schema() for column in COLUMNS[kind]],
+    }
+    if selectable := SELECTABLE_FIELDS.get(kind):
+        version["selectableFields"] = [{"jsonPath": path} for path in selectable]
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced" if kind.NAMESPACED else "Cluster",
+            "names": {
+                "kind": kind.KIND,
+                "listKind": f"{kind.KIND}List",
+                "plural": kind.PLURAL,
+                "singular": kind.KIND.lower(),
+                "shortNames": [kind.SHORT_NAME],
+                "categories": ["mcp"],
+            },
+            "versions": [version],
+        },
+    }
+
+
+def schema_of(kind: type[Resource]) -> dict[str, Any]:
+    """The structural schema of a whole object."""
+    parts = {name: kind.model_fields[name].annotation for name in ("spec", "status")}
+    spec, status = (part.model_json_schema(by_alias=True) for part in parts.values() if part is not None)
+    return {
+        "description": " ".join((kind.__doc__ or "").split()),
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"description": "The version of this schema.", "type": "string"},
+            "kind": {"description": "The kind of this object.", "type": "string"},
+            "metadata": {"type": "object"},
+            "spec": structural(spec),
+            "status": structural(status, with_defaults=False),
+        },
+    }
