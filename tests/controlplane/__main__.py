@@ -19,8 +19,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m controlplane", description=__doc__)
     parser.add_argument("command", choices=["build", "up"])
     command = {"build": build, "up": up}[parser.parse_args().command]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, and so cleans up like it
     try:
         return command()
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
     except (ProvisioningFailed, ServerFailed) as failed:
         say(f"error: {failed}")
         return 1
@@ -36,10 +40,13 @@ def build() -> int:
 
 def up() -> int:
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
     started = time.monotonic()
     with ControlPlane() as plane:
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+        ):  # from here on, a second one must not cut the end short
+            signal.signal(number, lambda *_: ended.set())
         say(f"ready in {time.monotonic() - started:.1f} s; Ctrl-C ends it")
         print(f"KUBECONFIG={plane.kubeconfig()}")
         print(f"VAULT_ADDR={plane.vault.address}")
