@@ -46,3 +46,9 @@ class SecretAnnotation:
     ACCESSOR: Final = f"{GROUP}/accessor"
     TOKEN_ACCESSOR: Final = f"{GROUP}/token-accessor"
     LEASE_ID: Final = f"{GROUP}/lease-id"
+
+
+OPERATOR_NAMESPACE: Final = "leasehold-system"
+OPERATOR_SERVICE_ACCOUNT: Final = "leasehold"
+OPERATOR_USER: Final = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_SERVICE_ACCOUNT}"
+"""Whom the admission policies know as the operator."""

@@ -1,0 +1,89 @@
+"""Which API server, and as whom: from a kubeconfig, from the pod, or from explicit values.
+
+The token of a pod is replaced about every hour, and a kubeconfig may name a token file or a login program:
+whoever reads a token once is logged out later. Both are therefore asked again on the way."""
+
+import time
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+__all__ = ["ConfigException", "Connection"]
+
+RELOGIN_EVERY_SECONDS = 60.0
+
+
+class Connection(RESTClientObject):
+    """The client library's idea of an API server, and the session that it makes for it."""
+
+    @classmethod
+    async def from_kubeconfig(cls, path: str, context: str | None = None) -> "Connection":
+        """As kubectl would connect with this file; the file is never written back."""
+        configuration = _configuration()
+        loader = await load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=path, context=context, client_configuration=configuration, persist_config=False
+        )
+        loaded_at = time.monotonic()
+
+        async def log_in_again(current: Configuration) -> None:
+            nonlocal loaded_at
+            if time.monotonic() - loaded_at >= RELOGIN_EVERY_SECONDS:
+                loaded_at = time.monotonic()
+                await loader.load_and_set(current)
+
+        configuration.refresh_api_key_hook = log_in_again  # type: ignore[assignment]
+        return cls(configuration)
+
+    @classmethod
+    def in_cluster(cls) -> "Connection":
+        """As the pod's service account."""
+        configuration = _configuration()
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        return cls(configuration)
+
+    @classmethod
+    def explicit(cls, host: str, token: str, ca_file: str | None = None) -> "Connection":
+        """With a bearer token."""
+        configuration = _configuration()
+        configuration.host = host.rstrip("/")
+        configuration.ssl_ca_cert = ca_file
+        configuration.api_key["BearerToken"] = f"Bearer {token}"
+        return cls(configuration)
+
+    @property
+    def host(self) -> str:
+        """The server's address, without a trailing slash."""
+        return str(self.configuration.host)
+
+    @property
+    def request_options(self) -> dict[str, Any]:
+        """What has to be said with each request."""
+        options: dict[str, Any] = {}
+        if self.configuration.tls_server_name:
+            options["server_hostname"] = self.configuration.tls_server_name
+        if self.proxy:
+            options["proxy"] = self.proxy
+        return options
+
+    async def authorization(self) -> str | None:
+        """The `Authorization` header of now; None with a client certificate."""
+        header = await self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return str(header) if header else None
+
+    def open_session(self) -> aiohttp.ClientSession:
+        """A session that sends each request exactly once."""
+        session: aiohttp.ClientSession = self._create_pool_manager()
+        # aiohttp repeats a PUT by itself when a kept connection breaks: the second one would be answered
+        # with a conflict that only our own first one caused.
+        session._retry_connection = False
+        return session
+
+
+def _configuration() -> Configuration:
+    configuration = Configuration()
+    # Proxies come from the kubeconfig only: with the environment, aiohttp reads netrc for every request.
+    configuration.client_session_kwargs = {"trust_env": False}
+    return configuration
