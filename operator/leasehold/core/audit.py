@@ -1,0 +1,231 @@
+"""Who gave which agent access to what, why, and what became of it: one CloudEvents 1.0 envelope for the
+intent and one for the result of every step that matters. Accessors and lease ids are hashed: enough to
+follow one credential through the records, too little to revoke it. The published schema is generated from
+these models."""
+
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import GenerateJsonSchema
+
+from leasehold.api.base import rfc3339
+from leasehold.api.connection import MCPConnection
+from leasehold.api.profile import MCPServerProfile
+from leasehold.api.reasons import Reason
+from leasehold.core.redaction import redacted
+from leasehold.core.text import shortened
+
+TYPE_PREFIX: Final = "dev.leasehold.audit.v1"
+SCHEMA_ID: Final = "urn:leasehold:audit:v1"
+MAX_MESSAGE_CHARS: Final = 1024
+
+Hashed = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+ReasonWord = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]+$")]
+"""A `Reason`; open, so that a record with a new one is no broken record."""
+UtcTime = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+
+
+class AuditAction(StrEnum):
+    """The steps that are recorded."""
+
+    MINT = "mint"
+    PUBLISH = "publish"
+    ROTATE = "rotate"
+    REVOKE = "revoke"
+    VERIFY = "verify"
+    EXPIRE = "expire"
+    SUSPEND = "suspend"
+    DELETE = "delete"
+    ABANDON = "abandon"
+    ADOPT = "adopt"
+    STORE = "store"
+
+
+class AuditPhase(StrEnum):
+    """Before a step, and after it."""
+
+    INTENT = "intent"
+    RESULT = "result"
+
+
+class AuditOutcome(StrEnum):
+    """How a step ended; an intent has not."""
+
+    STARTED = "Started"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    REFUSED = "Refused"
+    UNKNOWN = "Unknown"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid", use_enum_values=True
+    )
+
+
+class _WithoutFieldTitles(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: object) -> bool:
+        """They repeat the name in worse spelling."""
+        return False
+
+
+class AuditAgent(_Part):
+    """Who uses the connection."""
+
+    name: str
+    service_account_name: str
+
+
+class AuditConnection(_Part):
+    """Which connection, and which generation of its credential."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: Annotated[int, Field(ge=1)] | None = None
+
+
+class AuditOwner(_Part):
+    """Who answers for the connection."""
+
+    user: str
+    deputy: str | None = None
+    team: str
+
+
+class AuditData(_Part):
+    """What happened."""
+
+    sequence: Annotated[int, Field(ge=0)]
+    actor: Annotated[str, StringConstraints(min_length=1)]
+    action: AuditAction
+    phase: AuditPhase
+    outcome: AuditOutcome
+    reason: ReasonWord
+    message: Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARS)] | None = None
+    agent: AuditAgent
+    connection: AuditConnection
+    owner: AuditOwner
+    purpose: str
+    ticket: str | None = None
+    profile: str
+    server_url: str | None = Field(default=None, alias="serverURL")
+    credential_type: str | None = None
+    accessor_hash: Hashed | None = None
+    lease_id_hash: Hashed | None = Field(default=None, alias="leaseIDHash")
+
+
+class AuditEnvelope(_Part):
+    """A CloudEvents 1.0 event in structured JSON."""
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, StringConstraints(min_length=1)]
+    source: Annotated[str, StringConstraints(pattern=r"^/leasehold/.+$")]
+    type: Annotated[str, StringConstraints(pattern=r"^dev\.leasehold\.audit\.v1\.[a-z]+\.(intent|result)$")]
+    subject: Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$")]
+    time: UtcTime
+    datacontenttype: Literal["application/json"]
+    data: AuditData
+
+
+def audit_record(
+    *,
+    instance: str,
+    sequence: int,
+    time: datetime,
+    action: AuditAction,
+    phase: AuditPhase,
+    outcome: AuditOutcome,
+    reason: Reason,
+    connection: MCPConnection,
+    profile: MCPServerProfile | None = None,
+    generation: int | None = None,
+    accessor: str | None = None,
+    lease_id: str | None = None,
+    message: str = "",
+    actor: str = "leasehold",
+) -> dict[str, Any]:
+    """One record.
+
+    `instance` names one run of the operator and `sequence` counts within it: together with the time they make
+    the id unique. `actor` is whoever decided: the operator itself, or the person whose act it carries out.
+    """
+    envelope = AuditEnvelope(
+        specversion="1.0",
+        datacontenttype="application/json",
+        id=f"{time:%Y%m%dT%H%M%SZ}-{sequence}",
+        source=f"/leasehold/{instance}",
+        type=f"{TYPE_PREFIX}.{action}.{phase}",
+        subject=connection.key,
+        time=rfc3339(time),
+        data=AuditData(
+            sequence=sequence,
+            actor=actor,
+            action=action,
+            phase=phase,
+            outcome=outcome,
+            reason=reason.value,
+            message=_words(message) or None,
+            connection=AuditConnection(
+                namespace=connection.metadata.namespace,
+                name=connection.metadata.name,
+                uid=connection.metadata.uid,
+                generation=generation,
+            ),
+            accessor_hash=_hashed(accessor),
+            lease_id_hash=_hashed(lease_id),
+            **_governance(connection),
+            **_server(connection, profile),
+        ),
+    )
+    return envelope.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def audit_schema() -> dict[str, Any]:
+    """The JSON Schema of a record, as published."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        **AuditEnvelope.model_json_schema(by_alias=True, schema_generator=_WithoutFieldTitles),
+    }
+
+
+def _governance(connection: MCPConnection) -> dict[str, Any]:
+    spec = connection.spec
+    return {
+        "agent": AuditAgent(name=spec.agent.name, service_account_name=spec.agent.service_account_name),
+        "owner": AuditOwner(user=spec.owner.user, deputy=spec.owner.deputy, team=spec.owner.team),
+        "purpose": _words(spec.purpose.summary),
+        "ticket": spec.purpose.ticket,
+    }
+
+
+def _server(connection: MCPConnection, profile: MCPServerProfile | None) -> dict[str, Any]:
+    if profile is None:
+        return {"profile": connection.spec.profile}
+    credential = profile.spec.credential
+    return {
+        "profile": connection.spec.profile,
+        "server_url": None if profile.spec.url is None else _bare_url(profile.spec.url),
+        "credential_type": credential.type.value if credential else None,
+    }
+
+
+def _bare_url(url: str) -> str:
+    """Without user information and query, where keys get put."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _words(text: str) -> str:
+    return shortened(redacted(text), MAX_MESSAGE_CHARS)
+
+
+def _hashed(identifier: str | None) -> str | None:
+    return None if not identifier else f"sha256:{sha256(identifier.encode()).hexdigest()}"

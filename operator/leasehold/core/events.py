@@ -1,0 +1,105 @@
+"""What a person reads in `kubectl describe`: for every reason the type of Event, what was being done, and a
+sentence to fall back on where nothing more exact is known."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from leasehold.api.reasons import Reason
+from leasehold.core.facts import EventType
+
+
+@dataclass(frozen=True)
+class EventText:
+    """How one reason is told; `action` is a CamelCase verb, as events.k8s.io wants it."""
+
+    type: EventType
+    action: str
+    sentence: str
+
+
+def event_text(reason: Reason) -> EventText:
+    """How this reason is told."""
+    return TEXTS.get(reason) or _bad("Decide", f"{reason}.")
+
+
+def _good(action: str, sentence: str) -> EventText:
+    return EventText(EventType.NORMAL, action, sentence)
+
+
+def _bad(action: str, sentence: str) -> EventText:
+    return EventText(EventType.WARNING, action, sentence)
+
+
+TEXTS: Final[dict[Reason, EventText]] = {
+    Reason.REVOKED: _bad("Revoke", "A revocation denies this connection; everything it holds is revoked."),
+    Reason.HELD: _bad("Decide", "A lifted revocation left a hold; an approval newer than the lift ends it."),
+    Reason.REJECTED: _bad("Decide", "A reviewer rejected this connection; everything it holds is revoked."),
+    Reason.SUSPENDED: _good(
+        "Decide", "The connection is suspended (spec.suspend); its credential is revoked."
+    ),
+    Reason.EXPIRED: _bad("Decide", "The lease ended without a review; an approval starts the next one."),
+    Reason.NAMESPACE_NOT_ALLOWED: _bad("Decide", "The profile or its store does not allow this namespace."),
+    Reason.SERVICE_ACCOUNT_GONE: _bad("Decide", "The agent's service account does not exist."),
+    Reason.DRIFTED: _bad("Probe", "The server exposes something else than what was approved."),
+    Reason.IDLE: _bad("Decide", "The connection was not used for longer than spec.idleSeconds."),
+    Reason.INVALID_SPEC: _bad(
+        "Decide", "The objects do not add up to a credential; see the Ready condition."
+    ),
+    Reason.SECRET_CONFLICT: _bad("Publish", "The Secret of spec.output.secretName belongs to somebody else."),
+    Reason.LEDGER_LOST: _bad("Recover", "The record of what was minted is lost; see the Ready condition."),
+    Reason.LEDGER_FULL: _bad("Mint", "Too many generations are not proven dead; nothing more is minted."),
+    Reason.STORE_UNAVAILABLE: _bad("Mint", "The credential store cannot be used at present."),
+    Reason.PENDING: _good("Mint", "The first credential is on its way."),
+    Reason.REVIEW_DUE: _bad("Decide", "A review is due: without an approval the lease ends."),
+    Reason.ACTIVE: _good("Decide", "The connection may be used."),
+    Reason.DELETED: _good("Delete", "The connection is being deleted; its credentials are revoked first."),
+    Reason.AS_DESIRED: _good("Decide", "Everything is as desired."),
+    Reason.ISSUED: _good("Publish", "A credential was minted and written to the Secret."),
+    Reason.NOT_ISSUED: _bad("Mint", "There is no valid credential."),
+    Reason.RECORD_ONLY: _good("Decide", "The profile has no credential: this connection is a record only."),
+    Reason.NEVER_PROBED: _good("Probe", "The server was never probed."),
+    Reason.NO_EVIDENCE_SOURCE: _good("Decide", "Nothing tells whether the connection is used."),
+    Reason.WORKING: _good("Decide", "Work is under way."),
+    Reason.RETRYING: _bad("Decide", "Something did not work and is tried again."),
+    Reason.IN_USE: _good("Delete", "Ledgers of connections still name this store."),
+    Reason.NOT_IN_USE: _good("Delete", "No ledger names this store any more."),
+    Reason.FIRST_MINT: _good("Mint", "The first credential of this connection was minted."),
+    Reason.ROTATION: _good("Rotate", "The credential was replaced before its end."),
+    Reason.RECIPE_CHANGED: _good(
+        "Rotate", "The credential was replaced, for what it is made from has changed."
+    ),
+    Reason.REISSUE: _good("Rotate", "The credential was issued anew."),
+    Reason.OVERLAP_OVER: _good("Revoke", "The previous credential was revoked after its overlap."),
+    Reason.CREDENTIAL_EXPIRED: _bad("Rotate", "The credential expired before it could be replaced."),
+    Reason.UNPUBLISHED: _bad("Revoke", "A credential was minted but given to nobody; it is revoked."),
+    Reason.DOES_NOT_FIT_TYPE: _bad(
+        "Mint", "What the store answered does not fit the profile's credential type."
+    ),
+    Reason.LOST_RACE: _good("Revoke", "Another pass was first; what this one minted is revoked."),
+    Reason.ABANDONED: _bad(
+        "Abandon", "The ledger was given up on a person's word, with nothing proven dead."
+    ),
+    Reason.ADOPTED: _good("Recover", "A credential that was written before a restart was found and kept."),
+    Reason.NOT_REVOCABLE: _bad("Revoke", "The credential cannot be revoked; it works until it runs out."),
+    Reason.REVOCATION_PENDING: _bad(
+        "Revoke", "The credential is not proven dead yet; it is tried until it is."
+    ),
+    Reason.IRREVOCABLE: _bad(
+        "Revoke", "The store gave up revoking the lease; it is forced until it is gone."
+    ),
+    Reason.UNKNOWN_AT_VAULT: _bad(
+        "Revoke", "The store does not know the credential; it may work until it expires."
+    ),
+    Reason.REFUSED: _bad("Mint", "The credential store refused."),
+    Reason.UNREACHABLE: _bad("Mint", "The credential store cannot be reached."),
+    Reason.SEALED: _bad("Mint", "The credential store is sealed."),
+    Reason.THROTTLED: _bad("Mint", "The credential store asks for fewer requests."),
+    Reason.TIMEOUT: _bad("Mint", "The credential store did not answer in time."),
+    Reason.UNKNOWN_OUTCOME: _bad(
+        "Mint", "Whether a request was carried out is not known; it is not repeated blindly."
+    ),
+    Reason.CLUSTER_UNAVAILABLE: _bad("Decide", "The API server cannot be used at present."),
+    Reason.CONFLICT: _good("Decide", "The object changed meanwhile; it is read again."),
+    Reason.MALFORMED: _bad("Decide", "An answer or object could not be read."),
+    Reason.INTERNAL_ERROR: _bad("Decide", "The operator made a mistake; its log says which."),
+}

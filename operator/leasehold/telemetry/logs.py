@@ -1,0 +1,80 @@
+"""Logs are JSON lines on standard error, ours and those of the libraries alike, and every one passes the
+redaction: an exception of a library may quote the request that carried the token."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any, Final, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from leasehold.core.redaction import redacted
+from leasehold.core.sealed import Sealed
+
+MAX_DEPTH: Final = 8
+
+
+def configure_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
+    """From here on every log record of the process goes to `stream` (default: standard error) as one JSON
+    line.
+
+    :raises ValueError: there is no such level
+    """
+    common: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = _Handler(sys.stderr if stream is None else stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=common,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                redact_event,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.setLevel(level)
+    root.handlers = [handler]
+    logging.captureWarnings(capture=True)
+
+
+def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The structlog processor: everything becomes plain JSON without anything that looks like a secret."""
+    return {redacted(str(name)): _plain(value, MAX_DEPTH) for name, value in event.items()}
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Sealed) or depth == 0:
+        return "[redacted]" if isinstance(value, Sealed) else "…"
+    if isinstance(value, Mapping):
+        return {redacted(str(name)): _plain(inner, depth - 1) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner, depth - 1) for inner in value]
+    if isinstance(value, bytes | bytearray):
+        return redacted(bytes(value).decode("utf-8", "backslashreplace"))
+    if isinstance(value, BaseException):
+        return redacted(f"{type(value).__name__}: {value}")
+    return redacted(str(value))
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name
+        """The default prints the record's raw arguments, past the redaction."""
+        self.stream.write(
+            f'{{"level": "error", "event": "a log record of {record.name} could not be written"}}\n'
+        )
