@@ -129,7 +129,7 @@ class KubernetesCluster(ObjectCalls, SecretCalls):
             body={
                 "apiVersion": "events.k8s.io/v1",
                 "kind": "Event",
-                "metadata": {"generateName": f"{regarding.metadata.name[:200]}.", "namespace": namespace},
+                "metadata": {"generateName": "leasehold-", "namespace": namespace},
                 "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
                 "type": event_type.value,
                 "reason": reason.value,
