@@ -12,18 +12,11 @@ from leasehold.adapters.vault_wire import Answer
 from leasehold.api.reasons import Reason
 from leasehold.core.facts import LeaseFacts, Login, MintAnswer, MintedToken, TokenFacts
 from leasehold.core.faults import Fault, NeedsPerson, OutcomeUnknown, TryLater
+from leasehold.core.redaction import redacted
 from leasehold.core.sealed import Sealed
 
 MAX_WORDS: Final = 300
 
-_SECRETS: Final = re.compile(
-    r"-----BEGIN.*?(?:-----END[^-]*-----|$)"  # PEM
-    r"|\beyJ[\w-]*\.[\w-]+\.[\w-]*"  # JWT
-    r"|\bhv[sbr]\.[\w-]+|\b[sbr]\.[A-Za-z0-9]{20,}"  # Vault tokens
-    r"|(?<=://)[^/@\s]+(?=@)"  # userinfo of a connection URL
-    r"|(?<=password=)\S+|(?<=password:)\s*\S+",
-    re.DOTALL | re.IGNORECASE,
-)
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]+")
 
 _WAITS: Final = {
@@ -49,7 +42,7 @@ def vaults_own_words(answer: Answer) -> str:
     """The `errors` of an answer, without anything that looks like a secret, on one line; empty where none."""
     errors = (answer.body or {}).get("errors")
     texts = [text for text in errors if isinstance(text, str)] if isinstance(errors, list) else []
-    scrubbed = _UNPRINTABLE.sub(" ", _SECRETS.sub("[redacted]", "; ".join(texts)))
+    scrubbed = _UNPRINTABLE.sub(" ", redacted("; ".join(texts)))
     words = " ".join(scrubbed.split())
     return words if len(words) <= MAX_WORDS else words[: MAX_WORDS - 1] + "…"
 

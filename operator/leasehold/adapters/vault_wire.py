@@ -4,8 +4,6 @@ A mint that never left can be tried again; one that left may have created a cred
 libraries do not tell the two apart (a TLS error before the handshake's end and one after it look the same),
 so the connection itself notes the moment at which the first byte of a request goes out."""
 
-import base64
-import binascii
 import json
 import ssl
 import threading
@@ -18,11 +16,11 @@ from typing import Any, Final
 import hvac
 import requests
 import requests.adapters
-import requests.utils
 from hvac.adapters import RawAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from leasehold.api.pem import pem_from_bundle
 from leasehold.core.sealed import Sealed
 
 MAX_ANSWER_BYTES: Final = 1 << 20
@@ -108,20 +106,16 @@ class _Transport(requests.adapters.HTTPAdapter):
 
 @lru_cache(maxsize=64)
 def _trust(ca_bundle: str | None) -> ssl.SSLContext:
-    if ca_bundle is None:
-        return ssl.create_default_context(cafile=requests.utils.DEFAULT_CA_BUNDLE_PATH)
     try:
-        return ssl.create_default_context(cadata=base64.b64decode(ca_bundle, validate=True).decode("ascii"))
-    except (binascii.Error, UnicodeDecodeError, ValueError, ssl.SSLError) as error:
-        raise BadAddress("caBundle is not base64 of PEM certificates") from error
+        return ssl.create_default_context(cadata=None if ca_bundle is None else pem_from_bundle(ca_bundle))
+    except ValueError as error:
+        raise BadAddress(str(error)) from error
 
 
 class Wire:
     """One Vault as seen from one thread: keeps its connection, forgets every token."""
 
     def __init__(self, address: str, ca_bundle: str | None) -> None:
-        if not address.startswith(("http://", "https://")):
-            raise BadAddress("the address is no http:// or https:// URL")
         session = requests.Session()
         session.trust_env = False
         session.headers["Accept-Encoding"] = "identity"

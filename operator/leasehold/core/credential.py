@@ -5,7 +5,6 @@ here, before anybody has seen it, and revoked. Everything in the answer comes fr
 raise anything but `DoesNotFit`."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,8 +18,6 @@ from leasehold.core.faults import NeedsPerson
 from leasehold.core.sealed import Sealed
 
 TOKEN_FIELD: Final = "token"  # noqa: S105
-
-_SECRET_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 
 class DoesNotFit(NeedsPerson):
@@ -90,7 +87,7 @@ def _token(recipe: CredentialRecipe, login: Login, answer: MintAnswer, requested
     child = _revocable_child(answer.auth)
     expiry = _end(requested_at, recipe.ttl_seconds, child.ttl_seconds, login.ttl_seconds)
     return Credential(
-        fields=Sealed({TOKEN_FIELD: _text(TOKEN_FIELD, child.token.reveal())}),
+        fields=Sealed({TOKEN_FIELD: child.token.reveal()}),
         rotate_by=expiry,
         expiry=expiry,
         lease_id=answer.lease_id,
@@ -116,8 +113,8 @@ def _login_token(recipe: CredentialRecipe, login: Login, requested_at: datetime)
     if recipe.type is not CredentialType.TOKEN:
         raise DoesNotFit("nothing was minted, and only type Token hands out the login token: give it a path")
     expiry = _end(requested_at, recipe.ttl_seconds, login.ttl_seconds)
-    text = _text(TOKEN_FIELD, login.token.reveal())
-    return Credential(fields=Sealed({TOKEN_FIELD: text}), rotate_by=expiry, expiry=expiry)
+    fields = {TOKEN_FIELD: login.token.reveal()}
+    return Credential(fields=Sealed(fields), rotate_by=expiry, expiry=expiry)
 
 
 def _expiring(recipe: CredentialRecipe, answer: MintAnswer, requested_at: datetime) -> Credential:
@@ -168,21 +165,11 @@ def _fields(answer: MintAnswer) -> dict[str, str]:
         raise DoesNotFit(
             "Vault answered without any data: look at the path, and at whether its version was deleted"
         )
-    return {_key(name): _text(str(name), value) for name, value in data.items()}
+    return {str(name): value if isinstance(value, str) else _json(value) for name, value in data.items()}
 
 
-def _key(name: Any) -> str:
-    if not isinstance(name, str) or not _SECRET_KEY.fullmatch(name):
-        raise DoesNotFit(
-            "a field of it has a name that no Secret can hold: use letters, digits, '-', '_' and '.' in Vault"
-        )
-    return name
-
-
-def _text(name: str, value: Any) -> str:
+def _json(value: Any) -> str:
     try:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        text.encode()
+        return json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
-        raise DoesNotFit(f"its field {name} is no text that a Secret can hold") from None
-    return text
+        raise DoesNotFit("a field of it is neither text nor JSON") from None
