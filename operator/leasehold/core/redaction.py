@@ -10,6 +10,9 @@ MAX_CHARS: Final = 16384
 
 REDACTED: Final = "[redacted]"
 
+_START: Final = r"(?:(?<![A-Za-z0-9_./-])|(?<=\\[nrt]))"
+"""Not within a word; an escaped line break, as `repr` writes it, does not make one."""
+
 _PATTERNS: Final = (
     # private keys, also where the line breaks were escaped, also where the end was cut off
     (
@@ -21,13 +24,13 @@ _PATTERNS: Final = (
     # JSON web tokens: a header that begins with {" in base64url, then payload and signature
     (re.compile(r"eyJ[A-Za-z0-9_-]{6,}+\.[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]*+)?"), REDACTED),
     # tokens of Vault and OpenBao: service, batch, recovery; with and without the long prefix
-    (re.compile(r"(?<![A-Za-z0-9])hv[sbr]\.[A-Za-z0-9_-]{8,}+"), REDACTED),
-    (re.compile(r"(?<![A-Za-z0-9_./-])[sbr]\.[A-Za-z0-9]{20,}+(?:\.[A-Za-z0-9]++)?"), REDACTED),
+    (re.compile(r"hv[sbr]\.[A-Za-z0-9_-]{8,}+"), REDACTED),
+    (re.compile(rf"{_START}[sbr]\.[A-Za-z0-9]{{20,}}+(?:\.[A-Za-z0-9]++)?"), REDACTED),
     # the password of a URL or DSN
-    (re.compile(r"(://[^/\s:@]{0,256}+:)[^/\s@]{1,1024}+@"), rf"\g<1>{REDACTED}@"),
+    (re.compile(r"(://[^/\s:@]{0,256}+:)[^/\s]{1,1024}@"), rf"\g<1>{REDACTED}@"),
     # headers that carry credentials
     (
-        re.compile(r"(?i)\b(x-vault-token\W{1,6}|bearer\s{1,4}|basic\s{1,4})[A-Za-z0-9._~+/=-]{16,}+"),
+        re.compile(r"(?i)(x-vault-token\W{1,6}|bearer\s{1,4}|basic\s{1,4})[A-Za-z0-9._~+/=-]{16,}+"),
         rf"\g<1>{REDACTED}",
     ),
 )

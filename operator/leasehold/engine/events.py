@@ -138,6 +138,11 @@ class EventRecorder:
         """Wait until everything recorded so far was sent or given up."""
         await self._waiting.join()
 
+    @property
+    def remembered(self) -> int:
+        """How many things said and objects seen are kept in memory; bounded."""
+        return len(self._said) + len(self._buckets)
+
     async def _send(self, event: _Event) -> None:
         try:
             await self._cluster.emit_event(

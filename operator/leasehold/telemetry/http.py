@@ -4,7 +4,7 @@ rendered in a thread of their own, so that a scrape of a large fleet delays no r
 
 import asyncio
 import gzip
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
@@ -23,8 +23,8 @@ class TelemetryServer:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scrape")
         application = web.Application()
         application.router.add_get("/metrics", self._scrape)
-        application.router.add_get("/healthz", lambda _: _probe(live))
-        application.router.add_get("/readyz", lambda _: _probe(ready))
+        application.router.add_get("/healthz", _probe(live))
+        application.router.add_get("/readyz", _probe(ready))
         self._runner = web.AppRunner(application, access_log=None)
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
@@ -56,9 +56,12 @@ class TelemetryServer:
         return gzip.compress(text, compresslevel=1) if zipped else text
 
 
-async def _probe(check: Check) -> web.Response:
-    try:
-        good, said = check()
-    except Exception as error:  # noqa: BLE001  a check that breaks is an answer too: not healthy, and why
-        return web.Response(status=500, text=f"the check itself failed: {type(error).__name__}\n")
-    return web.Response(status=200 if good else 503, text=f"{said}\n")
+def _probe(check: Check) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_: web.Request) -> web.Response:
+        try:
+            good, said = check()
+        except Exception as error:  # noqa: BLE001  a check that breaks is an answer too: not healthy, and why
+            return web.Response(status=500, text=f"the check itself failed: {type(error).__name__}\n")
+        return web.Response(status=200 if good else 503, text=f"{said}\n")
+
+    return answer

@@ -1,9 +1,11 @@
 """Logs are JSON lines on standard error, ours and those of the libraries alike, and every one passes the
 redaction: an exception of a library may quote the request that carried the token."""
 
+import json
 import logging
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, TextIO
 
 import structlog
@@ -75,6 +77,6 @@ def _plain(value: Any, depth: int) -> Any:
 class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name
         """The default prints the record's raw arguments, past the redaction."""
-        self.stream.write(
-            f'{{"level": "error", "event": "a log record of {record.name} could not be written"}}\n'
-        )
+        said = f"a log record of {record.name} could not be written"
+        with suppress(OSError, ValueError):  # the stream itself may be what is broken
+            self.stream.write(json.dumps({"level": "error", "event": said}) + "\n")

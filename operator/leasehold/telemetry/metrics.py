@@ -17,6 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.telemetry.fleet import FleetMetrics
@@ -144,6 +145,14 @@ class Telemetry:
         """What is known of a kind; the age goes on growing until the next call."""
         self._inventory_objects.labels(kind).set(objects)
         self._inventory_age.labels(kind).set_function(self._growing(age_seconds))
+
+    def connection(self, connection: MCPConnection) -> None:
+        """This is how a connection looks now."""
+        self.fleet.update(connection)
+
+    def connection_gone(self, key: str) -> None:
+        """The connection `namespace/name` is no more."""
+        self.fleet.forget(key)
 
     def event_dropped(self, why: str) -> None:
         """A Kubernetes Event was not sent."""
