@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from leasehold.api.connection import Output
+from leasehold.api.profile import CredentialRecipe
 from leasehold.core.mint_hash import mint_hash
 from objects import a_profile
 
@@ -56,3 +57,14 @@ def test_the_order_of_templates_does_not_rotate() -> None:
 
 def test_writing_a_default_out_does_not_rotate() -> None:
     assert hash_of(method="Read", parameters={}, overlapSeconds=300) == hash_of()
+
+
+def test_a_release_that_adds_a_field_rotates_nobody() -> None:
+    class NextRecipe(CredentialRecipe):
+        wrap: bool = False
+
+    recipe = a_profile().spec.credential
+    assert recipe is not None
+    upgraded = NextRecipe.model_validate(recipe.to_wire())
+    assert mint_hash(upgraded, "bot", OUTPUT) == hash_of()
+    assert mint_hash(upgraded.model_copy(update={"wrap": True}), "bot", OUTPUT) != hash_of()

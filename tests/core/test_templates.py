@@ -142,12 +142,14 @@ def test_a_key_that_a_secret_cannot_have_is_refused(key: str) -> None:
     assert "a key that a Secret cannot have" in problem
 
 
-def test_a_template_that_repeats_a_large_value_is_refused_before_it_takes_memory() -> None:
-    greedy = {"a": "{{ big }}" * 1800}
+@pytest.mark.parametrize(
+    "greedy", ["{{ big }}" * 1800, "{{ big" + "|tojson" * 4 + " }}"], ids=["often", "long"]
+)
+def test_a_template_that_multiplies_a_large_value_is_refused_before_it_takes_memory(greedy: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(NeedsPerson, match="larger than"):
-            render(greedy, {"big": "x" * 800_000})
+            render({"a": greedy}, {"big": "\0" * 800_000})
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -210,7 +210,10 @@ def test_memory_of_what_was_said_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         for number in range(1000):
             world.recorder.record(a_connection(uid=f"u{number}"), Reason.REVOKED)
             world.clock.advance(1)
+        for number in range(1000):
+            world.recorder.record(a_connection(), Reason.RETRYING, f"attempt {number}")
+            world.clock.advance(60)
 
     running(world, scenario)
-    assert len(world.told) == 1000
+    assert len(world.told) == 2000
     assert world.recorder.remembered <= 100

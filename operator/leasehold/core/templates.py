@@ -126,10 +126,8 @@ def compile_template(text: str) -> Compiled:
         return Compiled((), (f"is not a valid template at line {error.lineno}: {said}; {_ALLOWED}",))
     except RecursionError:
         return Compiled((), (f"is nested too deeply; {_ALLOWED}",))
-    except (
-        ValueError,
-        SyntaxError,
-    ):  # jinja2's lexer hands odd digits and very long numbers to Python as they are
+    except (ValueError, SyntaxError):
+        # jinja2's lexer hands odd digits and very long numbers to Python as they are.
         return Compiled((), (f"holds a number that cannot be read; {_ALLOWED}",))
     parts: list[str | Placed] = []
     problems: list[str] = []
