@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from leasehold.api.base import Resource
+from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import CredentialRecipe, CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.api.store import MCPCredentialStore
@@ -171,6 +172,10 @@ class Vault(Protocol):
         """
         ...
 
+    async def irrevocable_leases(self, store: MCPCredentialStore) -> int:
+        """How many leases this Vault has given up revoking, whoever they belong to; asked as the operator."""
+        ...
+
 
 class AuditSink(Protocol):
     """Where audit records go: one JSON line each."""
@@ -221,4 +226,40 @@ class Telemetry(Protocol):
 
     def event_dropped(self, why: str) -> None:
         """A Kubernetes Event was not sent."""
+        ...
+
+
+class Metrics(Protocol):
+    """What is counted and measured on the way. Never blocks, never raises."""
+
+    def minted(self, outcome: str, reason: Reason, type: CredentialType) -> None:  # noqa: A002
+        """One attempt to mint ended."""
+        ...
+
+    def revoked(self, outcome: str, reason: Reason) -> None:
+        """One attempt to end a generation ended."""
+        ...
+
+    def revocation_lag(self, seconds: float) -> None:
+        """From the moment a generation had to end until it was verified dead."""
+        ...
+
+    def queue(self, lane: str, depth: int, oldest_age_seconds: float) -> None:
+        """How much waits in a lane."""
+        ...
+
+    def reconciled(self, seconds: float, outcome: str) -> None:
+        """One pass over one connection."""
+        ...
+
+    def inventory(self, kind: str, objects: int, age_seconds: float) -> None:
+        """How many objects are known, and how old the newest word about them is."""
+        ...
+
+    def connection(self, connection: MCPConnection) -> None:
+        """A connection as it is now."""
+        ...
+
+    def connection_gone(self, key: str) -> None:
+        """A connection is no more."""
         ...

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     LOST_RACE = "LostRace"
     ABANDONED = "Abandoned"
     ADOPTED = "Adopted"
+    REISSUE = "Reissue"
 
     # what became of it
     NOT_REVOCABLE = "NotRevocable"

@@ -1,0 +1,1 @@
+"""One pass over one object at a time: gather, decide, apply, project."""

@@ -1,0 +1,87 @@
+"""`python -m leasehold`: the operator."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+import structlog
+
+from leasehold import __version__
+from leasehold.core.faults import Fault
+from leasehold.engine.runtime import Engine
+from leasehold.handlers.watch import Watcher
+from leasehold.settings import BadSettings, Settings
+from leasehold.telemetry.http import TelemetryServer
+from leasehold.telemetry.logs import configure_logs
+from leasehold.wiring import operator
+
+log = structlog.get_logger("leasehold")
+
+LONGEST_PAUSE_SECONDS = 15.0
+
+
+async def run(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; the exit status."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    async with operator(settings) as (engine, telemetry):
+        watcher = Watcher(
+            settings.kubeconfig,
+            loop,
+            lambda event: engine.on_event(event.kind, event.type, event.body),
+            lambda error: log.warning("the watches ended and begin anew", why=repr(error)),
+        )
+
+        def live() -> tuple[bool, str]:
+            turning, why = engine.live()
+            if turning and not watcher.alive and engine.ready()[0]:
+                return False, "the watches have ended"
+            return turning, why
+
+        server = TelemetryServer(telemetry.render, live, engine.ready)
+        host, port = await server.start(settings.listen_host, settings.listen_port)
+        log.info("started", version=__version__, metrics=f"{host}:{port}")
+        try:
+            await _begin(engine, stop)
+            watcher.start()
+            await stop.wait()
+            log.info("stopping")
+        finally:
+            await asyncio.to_thread(watcher.stop)
+            finished = await engine.stop(settings.stop_seconds)
+            await server.stop()
+        log.info("stopped", finished=finished)
+        return 0 if finished else 1
+
+
+async def _begin(engine: Engine, stop: asyncio.Event) -> None:
+    """Start as soon as the API server can be listed; until then the operator is not ready, and says so."""
+    pause = 1.0
+    while not stop.is_set():
+        try:
+            await engine.start()
+        except Fault as fault:
+            log.warning("the objects cannot be listed yet", reason=fault.reason, why=fault.message)
+        else:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def main() -> int:
+    """Settings from the environment, logs to stderr, audit to stdout."""
+    try:
+        settings = Settings.from_environment()
+    except BadSettings as error:
+        print(f"leasehold: {error}", file=sys.stderr)
+        return 2
+    configure_logs(settings.log_level)
+    return asyncio.run(run(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

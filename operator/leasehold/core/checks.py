@@ -1,0 +1,259 @@
+"""Named checks that each find one fault. The first finding is the Ready condition: nothing translates it again.
+
+Order is precedence (design, Status). Denials come first: they end what is there. Obstacles only stop minting."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from leasehold.api.base import rfc3339
+from leasehold.api.names import FINALIZER
+from leasehold.api.profile import CredentialType
+from leasehold.api.reasons import Reason
+from leasehold.core import deadlines, ledger, revocations
+from leasehold.core.observation import Observation
+from leasehold.core.templates import validate_template
+
+
+class Effect(Enum):
+    """What a finding does to the credential."""
+
+    END = "end"
+    """Everything that the ledger names ends now, and the Secret goes."""
+    NO_MINT = "no mint"
+    """Nothing new; what is there runs out."""
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A reason, a sentence for a person, and what follows from it."""
+
+    reason: Reason
+    message: str
+    effect: Effect
+    needs_person: bool = False
+
+
+Check = Callable[[Observation], Finding | None]
+
+
+def _ends(reason: Reason, message: str) -> Finding:
+    return Finding(reason, message, Effect.END)
+
+
+def _obstacle(reason: Reason, message: str) -> Finding:
+    return Finding(reason, message, Effect.NO_MINT, needs_person=True)
+
+
+def connection_is_being_deleted(o: Observation) -> Finding | None:
+    """Deletion ends the credential before the object goes."""
+    if o.connection.metadata.deletion_timestamp is None:
+        return None
+    return _ends(Reason.DELETED, "being deleted: its credentials are revoked first")
+
+
+def connection_is_revoked(o: Observation) -> Finding | None:
+    """A revocation is the breakglass switch."""
+    revocation = revocations.denying(o.revocations, o.connection)
+    if revocation is None:
+        return None
+    return _ends(Reason.REVOKED, f"revocation {revocation.name} denies this connection until it is lifted")
+
+
+def connection_is_suspended(o: Observation) -> Finding | None:
+    """A team stops its own agent, in Git."""
+    if not o.connection.spec.suspend:
+        return None
+    return _ends(Reason.SUSPENDED, "spec.suspend is true; set it to false to go on with a fresh credential")
+
+
+def lease_is_over(o: Observation) -> Finding | None:
+    """Nobody stood up for the connection in time."""
+    end = deadlines.lease_end(o.connection)
+    if end is None or o.now < end:
+        return None
+    return _ends(Reason.EXPIRED, f"the lease ended at {rfc3339(end)} without a review")
+
+
+def namespace_is_not_allowed(o: Observation) -> Finding | None:
+    """Profile and store both say which namespaces may use them."""
+    if o.namespace_labels is None:
+        return None
+    for resource in (o.profile, o.store):
+        if resource is None or resource.spec.allowed_namespaces is None:
+            continue
+        if not resource.spec.allowed_namespaces.matches(dict(o.namespace_labels)):
+            return _ends(
+                Reason.NAMESPACE_NOT_ALLOWED,
+                f"{resource.KIND} {resource.metadata.name} does not allow namespace "
+                f"{o.connection.metadata.namespace}: its labels do not match spec.allowedNamespaces",
+            )
+    return None
+
+
+def service_account_is_gone(o: Observation) -> Finding | None:
+    """The connection's principal does not exist, so nothing may act in its name."""
+    if o.service_account_exists is not False:
+        return None
+    name = o.connection.spec.agent.service_account_name
+    return _ends(
+        Reason.SERVICE_ACCOUNT_GONE,
+        f"service account {name} (spec.agent.serviceAccountName) does not exist in namespace "
+        f"{o.connection.metadata.namespace}; create it, or delete this connection",
+    )
+
+
+def profile_is_missing(o: Observation) -> Finding | None:
+    """Nobody registered the server, or not any more."""
+    if o.profile is not None:
+        return None
+    return _obstacle(
+        Reason.INVALID_SPEC,
+        f"spec.profile: there is no MCPServerProfile {o.connection.spec.profile}; "
+        "ask the platform team to register the server, or name another profile in a new connection",
+    )
+
+
+def output_is_missing(o: Observation) -> Finding | None:
+    """A profile with a credential needs a Secret to put it into."""
+    if o.recipe is None or o.connection.spec.output is not None:
+        return None
+    return _obstacle(
+        Reason.INVALID_SPEC,
+        f"spec.output.secretName is missing: profile {o.connection.spec.profile} issues a credential; "
+        "name the Secret that receives it",
+    )
+
+
+def template_is_refused(o: Observation) -> Finding | None:
+    """Templates are an allow-listed subset, so that no expression can run away."""
+    if o.connection.spec.output is None:
+        return None
+    for key, text in o.connection.spec.output.templates.items():
+        errors = validate_template(key, text, None)
+        if errors:
+            return _obstacle(Reason.INVALID_SPEC, errors[0])
+    return None
+
+
+def store_is_missing(o: Observation) -> Finding | None:
+    """The profile names a store that is not registered."""
+    if o.recipe is None or o.store is not None:
+        return None
+    return _obstacle(
+        Reason.INVALID_SPEC,
+        f"MCPServerProfile {o.connection.spec.profile} spec.credential.storeName: there is no "
+        f"MCPCredentialStore {o.recipe.store_name}; the platform team registers it or corrects the name",
+    )
+
+
+def secret_belongs_to_another(o: Observation) -> Finding | None:
+    """Of two connections that name one Secret, the one that has it wins, else the older, else the smaller UID."""
+    output = o.connection.spec.output
+    if output is None or o.recipe is None:
+        return None
+
+    def claim(status_secret: object, created: object, uid: str) -> tuple[bool, str, str]:
+        return (status_secret is None, str(created), uid)
+
+    metadata = o.connection.metadata
+    mine = claim(o.connection.status.secret, metadata.creation_timestamp, metadata.uid)
+    for rival in o.rivals:
+        theirs = claim(rival.status.secret, rival.metadata.creation_timestamp, rival.metadata.uid)
+        if theirs < mine:
+            return _obstacle(
+                Reason.SECRET_CONFLICT,
+                f"spec.output.secretName: Secret {output.secret_name} belongs to MCPConnection "
+                f"{rival.metadata.name}; a connection needs a Secret of its own, under another name",
+            )
+    return None
+
+
+def ledger_is_lost(o: Observation) -> Finding | None:
+    """A ledger was written once and is gone: what it named may be alive, so this is never "new"."""
+    if not ledger.is_lost(o.connection, FINALIZER):
+        return None
+    return _obstacle(
+        Reason.LEDGER_LOST,
+        "status was lost while credentials may be alive, and no Secret tells which; when they have run out or "
+        "were revoked at Vault by hand, annotate with leasehold.dev/abandon-credentials: <reason>",
+    )
+
+
+def ledger_is_full(o: Observation) -> Finding | None:
+    """Too many generations cannot be proven dead; one more would make it worse."""
+    if not ledger.is_full(o.connection.status.ledger):
+        return None
+    return _obstacle(
+        Reason.LEDGER_FULL,
+        f"{len(o.connection.status.ledger)} generations are not proven dead; nothing is minted until Vault "
+        "confirms some of them (see status.ledger)",
+    )
+
+
+def store_is_being_deleted(o: Observation) -> Finding | None:
+    """A store drains before it goes."""
+    if o.store is None or o.store.metadata.deletion_timestamp is None:
+        return None
+    return Finding(
+        Reason.STORE_UNAVAILABLE,
+        f"MCPCredentialStore {o.store.metadata.name} is being deleted: nothing is minted from it any more",
+        Effect.NO_MINT,
+    )
+
+
+def store_is_not_held(o: Observation) -> Finding | None:
+    """Our finalizer comes before the first mint, so that no store goes while a ledger names it."""
+    if o.recipe is None or o.store is None or FINALIZER in o.store.metadata.finalizers:
+        return None
+    return Finding(
+        Reason.PENDING,
+        f"MCPCredentialStore {o.store.metadata.name} is being taken into use",
+        Effect.NO_MINT,
+    )
+
+
+def review_is_due(o: Observation) -> Finding | None:
+    """The lease ends soon unless somebody stands up for it."""
+    due, end = deadlines.review_due(o.connection), deadlines.lease_end(o.connection)
+    if due is None or end is None or o.now < due:
+        return None
+    return Finding(Reason.REVIEW_DUE, f"a review is due: the lease ends at {rfc3339(end)}", Effect.NONE)
+
+
+DENIALS: tuple[Check, ...] = (
+    connection_is_being_deleted,
+    connection_is_revoked,
+    connection_is_suspended,
+    lease_is_over,
+    namespace_is_not_allowed,
+    service_account_is_gone,
+)
+OBSTACLES: tuple[Check, ...] = (
+    profile_is_missing,
+    output_is_missing,
+    template_is_refused,
+    store_is_missing,
+    secret_belongs_to_another,
+    ledger_is_lost,
+    ledger_is_full,
+    store_is_being_deleted,
+    store_is_not_held,
+)
+REMARKS: tuple[Check, ...] = (review_is_due,)
+
+
+def first_finding(checks: tuple[Check, ...], o: Observation) -> Finding | None:
+    """The first fault found, in order."""
+    return next((finding for check in checks if (finding := check(o)) is not None), None)
+
+
+def revocability(credential_type: CredentialType) -> str:
+    """What a revocation can promise for this type, in words for a person."""
+    return {
+        CredentialType.LEASE: "revocable: dies with its Vault lease",
+        CredentialType.TOKEN: "revocable: a Vault token",
+        CredentialType.EXPIRING: "not revocable: runs out at its expiry",
+        CredentialType.STATIC: "not revocable and without an end",
+    }[credential_type]

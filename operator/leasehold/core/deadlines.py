@@ -1,0 +1,42 @@
+"""When things end or are due: all derived from stored server times, so that every restart agrees."""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from leasehold.api.connection import LedgerEntry, MCPConnection
+from leasehold.api.profile import CredentialRecipe
+
+REVIEW_WINDOW = timedelta(days=14)
+STANDING_CHECK_PERIOD = timedelta(hours=1)
+MINT_SETTLE_MARGIN = timedelta(seconds=5)
+
+
+def jitter(seed: str) -> float:
+    """A number in [0, 1) that is always the same for the same seed."""
+    return int.from_bytes(sha256(seed.encode()).digest()[:8]) / 2**64
+
+
+def lease_end(connection: MCPConnection) -> datetime | None:
+    """The end of the lease: creation plus its duration. None before the object was created."""
+    created = connection.metadata.creation_timestamp
+    return created + timedelta(seconds=connection.spec.lease_duration_seconds) if created else None
+
+
+def review_due(connection: MCPConnection) -> datetime | None:
+    """From when on a review is owed."""
+    end = lease_end(connection)
+    return max(end - REVIEW_WINDOW, connection.metadata.creation_timestamp or end) if end else None
+
+
+def rotation_due(connection: MCPConnection, entry: LedgerEntry, recipe: CredentialRecipe) -> datetime | None:
+    """2/3 of the credential's life, less up to 10 % of it by the connection's UID and generation.
+
+    Life ends at `ttlSeconds` or at the credential's own expiry, whichever is first.
+    """
+    if entry.issued_time is None:
+        return None
+    end = entry.issued_time + timedelta(seconds=recipe.ttl_seconds)
+    if entry.expiry_time is not None:
+        end = min(end, entry.expiry_time)
+    life = end - entry.issued_time
+    return entry.issued_time + life * (2 / 3 - jitter(f"{connection.metadata.uid}/{entry.generation}") / 10)

@@ -1,0 +1,45 @@
+"""All that one decision may look at. Gathered once, then frozen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from leasehold.api.connection import MCPConnection
+from leasehold.api.profile import CredentialRecipe, MCPServerProfile
+from leasehold.api.store import MCPCredentialStore
+from leasehold.core.facts import RevocationFact, SecretProbe
+from leasehold.core.mint_hash import mint_hash
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One connection and its surroundings at one moment of the API server's time.
+
+    `None` for profile, store, service account: positively absent. A read that failed never gets here.
+    """
+
+    now: datetime
+    connection: MCPConnection
+    profile: MCPServerProfile | None
+    store: MCPCredentialStore | None
+    namespace_labels: Mapping[str, str] | None = None
+    service_account_exists: bool | None = None
+    """None: not looked up lately, which decides nothing."""
+    secret: SecretProbe | None = None
+    """None: not probed, because nothing depends on it."""
+    rivals: tuple[MCPConnection, ...] = ()
+    """Other connections of the namespace that name the same Secret."""
+    revocations: tuple[RevocationFact, ...] = ()
+
+    @property
+    def recipe(self) -> CredentialRecipe | None:
+        """How to mint; None where the connection is a record only."""
+        return self.profile.spec.credential if self.profile else None
+
+    @property
+    def mint_hash(self) -> str | None:
+        """What the current credential should have been made from."""
+        spec = self.connection.spec
+        if self.recipe is None or spec.output is None:
+            return None
+        return mint_hash(self.recipe, spec.agent.service_account_name, spec.output)

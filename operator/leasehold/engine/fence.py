@@ -1,0 +1,33 @@
+"""Deny wins: asked after the intent is recorded, and again before the Secret is written."""
+
+from leasehold.api.connection import MCPConnection
+from leasehold.api.reasons import Reason
+from leasehold.core.checks import Effect, Finding
+from leasehold.core.decide import standing
+from leasehold.engine.gather import Gatherer
+from leasehold.engine.leadership import Leadership
+
+
+class Fence:
+    """A consistent list of revocations, leadership, and the decision itself, all begun after the question."""
+
+    def __init__(self, gatherer: Gatherer, leadership: Leadership) -> None:
+        self._gatherer = gatherer
+        self._leadership = leadership
+
+    async def denies(self, connection: MCPConnection, mint_hash: str) -> Finding | None:
+        """Why the mint must not go on; None where it may.
+
+        :raises TryLater: the revocations could not be listed, so nothing is known
+        """
+        fresh = await self._gatherer.observe_for_fence(connection)
+        if not self._leadership.is_leader:
+            return Finding(Reason.LOST_RACE, "this replica leads no more", Effect.NO_MINT)
+        finding = standing(fresh)
+        if finding.effect is Effect.END or finding.reason is Reason.INVALID_SPEC:
+            return finding
+        if fresh.mint_hash != mint_hash:
+            return Finding(
+                Reason.RECIPE_CHANGED, "what is to be minted has changed meanwhile", Effect.NO_MINT
+            )
+        return None

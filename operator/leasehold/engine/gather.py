@@ -1,0 +1,104 @@
+"""Everything that a decision looks at, read once. What fails to be read is a fault, never "absent"."""
+
+from datetime import datetime
+
+from leasehold.api.connection import MCPConnection
+from leasehold.api.names import FINALIZER
+from leasehold.api.reasons import Reason
+from leasehold.core import ledger
+from leasehold.core.facts import RevocationFact
+from leasehold.core.faults import TryLater
+from leasehold.core.observation import Observation
+from leasehold.engine.inventory import Inventory
+from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
+from leasehold.engine.shared_call import SharedCall
+from leasehold.ports import Clock, Cluster
+
+
+class Gatherer:
+    """Builds observations from the inventory and from the few reads that it cannot answer."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        inventory: Inventory,
+        accounts: ServiceAccounts,
+        namespaces: Namespaces,
+    ) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._inventory = inventory
+        self._accounts = accounts
+        self._namespaces = namespaces
+        self._revocations = SharedCall(cluster.list_revocations)
+        self._known_revocations: tuple[RevocationFact, ...] = ()
+
+    def now(self) -> datetime:
+        """The API server's time.
+
+        :raises TryLater: it was never heard of
+        """
+        now = self._clock.now()
+        if now is None:
+            raise TryLater(Reason.CLUSTER_UNAVAILABLE, "the API server's time is not known yet")
+        return now
+
+    async def observe(self, connection: MCPConnection) -> Observation:
+        """One connection as it stands now."""
+        now = self.now()
+        inventory = self._inventory
+        profile = inventory.profiles.get(connection.spec.profile)
+        recipe = profile.spec.credential if profile else None
+        store = inventory.stores.get(recipe.store_name) if recipe else None
+        status = connection.status
+        selects = any(
+            each is not None and each.spec.allowed_namespaces is not None for each in (profile, store)
+        )
+        probe_for = self._secret_in_question(connection)
+        return Observation(
+            now=now,
+            connection=connection,
+            profile=profile,
+            store=store,
+            namespace_labels=(
+                await self._namespaces.labels(connection.metadata.namespace, now) if selects else None
+            ),
+            service_account_exists=(
+                await self._accounts.exists(connection, now) if status.ledger or status.conditions else None
+            ),
+            secret=(
+                await self._cluster.probe_secret(connection.metadata.namespace, probe_for)
+                if probe_for
+                else None
+            ),
+            rivals=inventory.rivals(connection),
+            revocations=self._known_revocations,
+        )
+
+    async def observe_for_fence(self, connection: MCPConnection) -> Observation:
+        """The newest that is known of a connection, with a list of revocations begun after this call."""
+        revocations = await self._revocations()
+        self._known_revocations = revocations
+        newest = self._inventory.connections.get(connection.key)
+        if newest is None or newest.metadata.uid != connection.metadata.uid:
+            newest = connection
+        profile = self._inventory.profiles.get(newest.spec.profile)
+        recipe = profile.spec.credential if profile else None
+        return Observation(
+            now=self.now(),
+            connection=newest,
+            profile=profile,
+            store=self._inventory.stores.get(recipe.store_name) if recipe else None,
+            revocations=revocations,
+            rivals=self._inventory.rivals(newest),
+        )
+
+    def _secret_in_question(self, connection: MCPConnection) -> str | None:
+        """The Secret to look at: of an open intent, or of a ledger that is lost."""
+        open_intents = ledger.intents(connection.status.ledger)
+        if open_intents:
+            return open_intents[-1].secret_name
+        if ledger.is_lost(connection, FINALIZER) and connection.spec.output is not None:
+            return connection.spec.output.secret_name
+        return None

@@ -1,0 +1,162 @@
+"""What the watches told, by kind and name, with the indexes that a decision needs.
+
+Events at or below the version that is held are dropped: what we wrote ourselves comes back as an echo."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from leasehold.api.base import Resource
+from leasehold.api.connection import MCPConnection
+from leasehold.api.profile import MCPServerProfile
+from leasehold.api.store import MCPCredentialStore
+
+R = TypeVar("R", bound=Resource)
+
+
+def version_of(resource_version: str) -> int:
+    """Resource versions of one resource type compare as numbers (Kubernetes 1.35 and later guarantee it)."""
+    return int(resource_version) if resource_version.isdigit() else 0
+
+
+class Shelf(Generic[R]):
+    """All objects of one kind."""
+
+    def __init__(self, kind: type[R]) -> None:
+        self.kind = kind
+        self._objects: dict[str, R] = {}
+        self._deleted: dict[str, int] = {}
+        self.unreadable: dict[str, str] = {}
+
+    def get(self, key: str) -> R | None:
+        """The object as last seen."""
+        return self._objects.get(key)
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(list(self._objects.values()))
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def keys(self) -> set[str]:
+        """`namespace/name` (or `name`) of all that is there."""
+        return set(self._objects)
+
+    def put(self, resource: R) -> bool:
+        """Take in a newer version; False where it is not newer than what is held."""
+        version = version_of(resource.metadata.resource_version)
+        held = self._objects.get(resource.key)
+        if held is not None and version_of(held.metadata.resource_version) >= version:
+            return False
+        if version <= self._deleted.get(resource.key, -1):
+            return False
+        self._objects[resource.key] = resource
+        self._deleted.pop(resource.key, None)
+        self.unreadable.pop(resource.key, None)
+        return True
+
+    def remove(self, key: str, version: int) -> R | None:
+        """Forget a deleted object, unless a newer one has its name."""
+        held = self._objects.get(key)
+        if held is None or version_of(held.metadata.resource_version) > version:
+            return None
+        self._deleted[key] = version
+        return self._objects.pop(key)
+
+
+class Inventory:
+    """Connections, profiles and stores, with who depends on whom."""
+
+    def __init__(self) -> None:
+        self.connections = Shelf(MCPConnection)
+        self.profiles = Shelf(MCPServerProfile)
+        self.stores = Shelf(MCPCredentialStore)
+        self._by_profile: defaultdict[str, set[str]] = defaultdict(set)
+        self._by_secret: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def shelf(self, kind: type[R]) -> Shelf[R]:
+        """The shelf of that kind."""
+        shelves: dict[type[Resource], Any] = {
+            MCPConnection: self.connections,
+            MCPServerProfile: self.profiles,
+            MCPCredentialStore: self.stores,
+        }
+        shelf: Shelf[R] = shelves[kind]
+        return shelf
+
+    def take(self, kind: type[R], body: Mapping[str, Any]) -> R | None:
+        """Parse and keep what a watch told; None where it is old or cannot be read (which is remembered)."""
+        shelf = self.shelf(kind)
+        try:
+            resource = kind.model_validate(body)
+        except ValidationError as error:
+            metadata = body.get("metadata", {})
+            key = "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)
+            first = error.errors(include_input=False, include_url=False)[0]
+            shelf.unreadable[key] = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+            return None
+        return resource if self.put(resource) else None
+
+    def put(self, resource: Resource) -> bool:
+        """Keep an object as the API server answered it; False where it is not newer."""
+        if not self.shelf(type(resource)).put(resource):
+            return False
+        if isinstance(resource, MCPConnection):
+            self._by_profile[resource.spec.profile].add(resource.key)
+            if resource.spec.output is not None:
+                self._by_secret[resource.metadata.namespace, resource.spec.output.secret_name].add(
+                    resource.key
+                )
+        return True
+
+    def remove(self, kind: type[Resource], key: str, version: int) -> Resource | None:
+        """Forget a deleted object; what it was, or None where there is nothing to forget."""
+        gone = self.shelf(kind).remove(key, version)
+        if isinstance(gone, MCPConnection):
+            self._by_profile[gone.spec.profile].discard(key)
+            if gone.spec.output is not None:
+                self._by_secret[gone.metadata.namespace, gone.spec.output.secret_name].discard(key)
+        return gone
+
+    def store_by_uid(self, uid: str) -> MCPCredentialStore | None:
+        """The store that a ledger entry names; None where it is gone."""
+        return next((store for store in self.stores if store.metadata.uid == uid), None)
+
+    def rivals(self, connection: MCPConnection) -> tuple[MCPConnection, ...]:
+        """Other connections of the namespace that name the same Secret."""
+        if connection.spec.output is None:
+            return ()
+        keys = self._by_secret[connection.metadata.namespace, connection.spec.output.secret_name]
+        return tuple(self._connections(sorted(keys - {connection.key})))
+
+    def users_of_profile(self, name: str) -> list[MCPConnection]:
+        """The connections of a profile."""
+        return list(self._connections(sorted(self._by_profile[name])))
+
+    def users_of_store(self, store: MCPCredentialStore) -> list[MCPConnection]:
+        """The connections that mint from a store, or whose ledger still names it."""
+        profiles = {
+            profile.metadata.name
+            for profile in self.profiles
+            if profile.spec.credential and profile.spec.credential.store_name == store.metadata.name
+        }
+        return [
+            connection
+            for connection in self.connections
+            if connection.spec.profile in profiles or self._names(connection, store)
+        ]
+
+    def ledgers_naming(self, store: MCPCredentialStore) -> list[MCPConnection]:
+        """The connections whose ledger names a store: while there are any, it cannot go."""
+        return [connection for connection in self.connections if self._names(connection, store)]
+
+    def _names(self, connection: MCPConnection, store: MCPCredentialStore) -> bool:
+        return any(entry.store_uid == store.metadata.uid for entry in connection.status.ledger)
+
+    def _connections(self, keys: Iterable[str]) -> Iterator[MCPConnection]:
+        for key in keys:
+            connection = self.connections.get(key)
+            if connection is not None:
+                yield connection

@@ -1,0 +1,219 @@
+"""One pass over one connection: observe, decide, carry the plan out, write down what is true now."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from leasehold.api.base import Condition
+from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
+from leasehold.api.names import FINALIZER
+from leasehold.api.reasons import Reason
+from leasehold.core import ledger
+from leasehold.core.decide import decide, next_wake
+from leasehold.core.faults import Fault, Vanished
+from leasehold.core.observation import Observation
+from leasehold.core.plan import Ending, Plan
+from leasehold.core.project import project
+from leasehold.engine.gather import Gatherer
+from leasehold.engine.inventory import Inventory
+from leasehold.engine.mint import Denied, Minter, order_for
+from leasehold.engine.recover import Recovery
+from leasehold.engine.report import Reporter
+from leasehold.engine.revoke import Revoker
+from leasehold.engine.secrets import Secrets
+from leasehold.engine.service_accounts import ServiceAccounts
+from leasehold.engine.work import LostRace, Work, whole_seconds
+from leasehold.ports import Cluster
+
+
+@dataclass(frozen=True)
+class Again:
+    """When to look at a connection again if nothing happens before; None: only an event matters."""
+
+    after: timedelta | None
+
+
+AT_ONCE = Again(timedelta(0))
+
+
+class Reconciler:
+    """Carries plans out, one connection at a time."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        inventory: Inventory,
+        gatherer: Gatherer,
+        accounts: ServiceAccounts,
+        minter: Minter,
+        revoker: Revoker,
+        secrets: Secrets,
+        recovery: Recovery,
+        reporter: Reporter,
+    ) -> None:
+        self._cluster = cluster
+        self._inventory = inventory
+        self._gatherer = gatherer
+        self._accounts = accounts
+        self._minter = minter
+        self._revoker = revoker
+        self._secrets = secrets
+        self._recovery = recovery
+        self._reporter = reporter
+
+    async def reconcile(self, connection: MCPConnection) -> Again:
+        """One pass.
+
+        :raises Fault: nothing could be read or written; nothing is lost, and the pass is to be repeated
+        """
+        if connection.metadata.deletion_timestamp and FINALIZER not in connection.metadata.finalizers:
+            return Again(None)
+        observed = await self._gatherer.observe(connection)
+        plan = decide(observed)
+        work = Work(self._cluster, self._inventory, connection)
+        try:
+            fault, again = await self._carry_out(work, observed, plan)
+            if _is_over(work, plan):
+                await work.release()
+                return Again(None)
+            after = self._afterwards(observed, work)
+            work.status = project(after, fault)
+            await work.commit()
+        except (LostRace, Vanished):
+            await self._revoke_what_nobody_records(connection, work)
+            return AT_ONCE
+        self._report(connection, work)
+        if again or _changed_meanwhile(observed.connection, work.connection):
+            return AT_ONCE
+        return self._next(replace(after, connection=work.connection))
+
+    async def _carry_out(self, work: Work, o: Observation, plan: Plan) -> tuple[Fault | None, bool]:
+        """The plan's steps in order. The first fault is told, but no fault keeps endings from being tried."""
+        fault: Fault | None = None
+        again = plan.recover
+        try:
+            if plan.recover:
+                await self._recovery.recover(work, o)
+            for entry in plan.adoptions:
+                await self._adopt(work, o, entry)
+            if work.ledger:
+                await work.hold()
+        except (LostRace, Vanished):
+            raise
+        except Fault as stopped:
+            return stopped, False
+        fault = await self._end(work, plan.endings, o)
+        if plan.abandon is not None:
+            self._abandon(work, plan.abandon)
+        try:
+            if plan.delete_secret:
+                await self._secrets.delete(work)
+            if plan.mint is not None:
+                await self._minter.mint(work, order_for(o, plan.mint))
+            elif plan.annotate:
+                await self._secrets.annotate(work)
+        except Denied:
+            again = True
+        except (LostRace, Vanished):
+            raise
+        except Fault as stopped:
+            fault = fault or stopped
+        return fault, again
+
+    async def _adopt(self, work: Work, o: Observation, entry: LedgerEntry) -> None:
+        """A published generation whose mint nobody recorded as over."""
+        entry = await self._recovery.without_login(entry)
+        overlap = timedelta(seconds=o.recipe.overlap_seconds if o.recipe else 0)
+        work.set_ledger(ledger.published(work.ledger, entry, o.now, overlap))
+        self._secrets.remember(work, o, entry)
+        self._reporter.adopted(work.connection, entry)
+
+    async def _end(self, work: Work, endings: tuple[Ending, ...], o: Observation) -> Fault | None:
+        """All endings at once; what is proven dead leaves the ledger, the rest stays with its state."""
+        faults = await asyncio.gather(*(self._end_one(work, ending, o) for ending in endings))
+        return next((fault for fault in faults if fault is not None), None)
+
+    async def _end_one(self, work: Work, ending: Ending, o: Observation) -> Fault | None:
+        entry, reason = ending.entry, ending.reason
+        since = entry.end_time if entry.end_time and entry.end_time <= o.now else whole_seconds(o.now)
+        going = entry.model_copy(update={"reason": reason, "end_time": since})
+        if entry.state not in (EntryState.REVOKING, EntryState.IRREVOCABLE):
+            self._reporter.ending(work.connection, going, reason)
+        store = self._inventory.store_by_uid(entry.store_uid)
+        remains = await self._revoker.end(going, store, o.now)
+        if remains.state is None:
+            work.set_ledger(ledger.without(work.ledger, [entry.generation]))
+            work.outlives(entry.residual_time)
+            done = Reason.NOT_REVOCABLE if ledger.cannot_end(entry) else reason
+            self._reporter.ended(work.connection, going, done)
+            return None
+        left = going.model_copy(update={"state": remains.state, "mint_deadline_time": None})
+        work.set_ledger(ledger.with_entry(work.ledger, left))
+        if remains.fault is not None:
+            self._reporter.not_ended(work.connection, left, remains.fault)
+        return remains.fault
+
+    def _abandon(self, work: Work, why: str) -> None:
+        for entry in work.ledger:
+            self._reporter.abandoned(work.connection, entry, why)
+        if not work.ledger:
+            self._reporter.abandoned(work.connection, None, why)
+        work.set_ledger((), max(work.status.last_generation, 1))
+
+    def _afterwards(self, o: Observation, work: Work) -> Observation:
+        return replace(
+            o,
+            now=self._gatherer.now(),
+            connection=o.connection.model_copy(update={"status": work.status}),
+            service_account_exists=self._accounts.known(o.connection),
+        )
+
+    async def _revoke_what_nobody_records(self, connection: MCPConnection, work: Work) -> None:
+        """The object is somebody else's or gone: what this pass minted is in no ledger, so it ends here."""
+        recorded = {entry.generation for entry in connection.status.ledger}
+        now = self._gatherer.now()
+        for entry in work.ledger:
+            if entry.generation not in recorded:
+                store = self._inventory.store_by_uid(entry.store_uid)
+                remains = await self._revoker.end(entry, store, now)
+                if remains.fault is not None:
+                    self._reporter.not_ended(connection, entry, remains.fault)
+                else:
+                    self._reporter.ended(connection, entry, Reason.LOST_RACE)
+
+    def _report(self, before: MCPConnection, work: Work) -> None:
+        self._reporter.metrics.connection(work.connection)
+        was, ready = _ready(before.status), _ready(work.connection.status)
+        if ready is not None and (was is None or was.reason is not ready.reason):
+            self._reporter.ready_changed(work.connection, ready.reason, ready.message)
+
+    def _next(self, o: Observation) -> Again:
+        moments = [next_wake(o)]
+        if o.connection.status.ledger or o.service_account_exists is False:
+            moments.append(self._accounts.check_due(o.connection, o.now))
+        due = min((moment for moment in moments if moment is not None), default=None)
+        return Again(None if due is None else max(due - o.now, timedelta(0)))
+
+
+def _ready(status: MCPConnectionStatus) -> Condition | None:
+    return next((condition for condition in status.conditions if condition.type == "Ready"), None)
+
+
+def _is_over(work: Work, plan: Plan) -> bool:
+    """Being deleted, and nothing that was minted is alive: never so while the ledger is lost."""
+    return (
+        plan.finding.reason is Reason.DELETED
+        and not work.ledger
+        and work.status.secret is None
+        and not ledger.is_lost(work.connection.model_copy(update={"status": work.status}), FINALIZER)
+    )
+
+
+def _changed_meanwhile(before: MCPConnection, after: MCPConnection) -> bool:
+    """A conflict brought a newer object whose event will be taken for the echo of our own write."""
+    old, new = before.metadata, after.metadata
+    return (old.generation, old.deletion_timestamp, old.annotations) != (
+        new.generation,
+        new.deletion_timestamp,
+        new.annotations,
+    )

@@ -1,0 +1,166 @@
+"""One place that tells the outside what the engine does: audit records, Events and metrics, from one call each.
+
+An intent is recorded before every step that cannot be undone, its result after it."""
+
+from collections.abc import Callable
+
+from leasehold.api.connection import LedgerEntry, MCPConnection
+from leasehold.api.profile import MCPServerProfile
+from leasehold.api.reasons import Reason
+from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record
+from leasehold.core.faults import Fault, NeedsPerson, OutcomeUnknown
+from leasehold.engine.events import EventRecorder
+from leasehold.ports import AuditSink, Clock, Metrics
+
+ENDING_ACTIONS = {
+    Reason.EXPIRED: AuditAction.EXPIRE,
+    Reason.CREDENTIAL_EXPIRED: AuditAction.EXPIRE,
+    Reason.SUSPENDED: AuditAction.SUSPEND,
+    Reason.DELETED: AuditAction.DELETE,
+}
+
+
+class Reporter:
+    """What happened to a connection, told to whom it concerns."""
+
+    def __init__(
+        self,
+        audit: AuditSink,
+        events: EventRecorder,
+        metrics: Metrics,
+        clock: Clock,
+        instance: str,
+        profile_of: Callable[[MCPConnection], MCPServerProfile | None],
+    ) -> None:
+        self._audit = audit
+        self._events = events
+        self.metrics = metrics
+        self._clock = clock
+        self._instance = instance
+        self._profile_of = profile_of
+        self._sequence = 0
+
+    def minting(self, connection: MCPConnection, entry: LedgerEntry) -> None:
+        """A generation is about to be minted."""
+        self._record(
+            AuditAction.MINT, AuditPhase.INTENT, AuditOutcome.STARTED, connection, entry, entry.reason
+        )
+
+    def minted(self, connection: MCPConnection, entry: LedgerEntry, reason: Reason) -> None:
+        """A generation was minted and published."""
+        self.metrics.minted("succeeded", reason, entry.type)
+        action = AuditAction.MINT if reason is Reason.FIRST_MINT else AuditAction.ROTATE
+        self._record(action, AuditPhase.RESULT, AuditOutcome.SUCCEEDED, connection, entry, reason)
+        self._events.record(connection, reason, _issued(entry))
+
+    def mint_failed(self, connection: MCPConnection, entry: LedgerEntry, fault: Fault) -> None:
+        """A generation was not minted, or nobody knows."""
+        self.metrics.minted(_outcome(fault).value.lower(), fault.reason, entry.type)
+        self._record(
+            AuditAction.MINT,
+            AuditPhase.RESULT,
+            _outcome(fault),
+            connection,
+            entry,
+            fault.reason,
+            fault.message,
+        )
+
+    def adopted(self, connection: MCPConnection, entry: LedgerEntry) -> None:
+        """A generation that had been published before a crash is Current."""
+        self._record(
+            AuditAction.ADOPT, AuditPhase.RESULT, AuditOutcome.SUCCEEDED, connection, entry, Reason.ADOPTED
+        )
+        self._events.record(connection, Reason.ADOPTED)
+
+    def ending(self, connection: MCPConnection, entry: LedgerEntry, reason: Reason) -> None:
+        """A generation is about to be revoked."""
+        self._record(AuditAction.REVOKE, AuditPhase.INTENT, AuditOutcome.STARTED, connection, entry, reason)
+
+    def ended(self, connection: MCPConnection, entry: LedgerEntry, reason: Reason) -> None:
+        """A generation is proven dead (or, where nobody can, no longer ours to end)."""
+        self.metrics.revoked("verified", reason)
+        self._lag(entry)
+        action = ENDING_ACTIONS.get(reason, AuditAction.REVOKE)
+        self._record(action, AuditPhase.RESULT, AuditOutcome.SUCCEEDED, connection, entry, reason)
+
+    def not_ended(self, connection: MCPConnection, entry: LedgerEntry, fault: Fault) -> None:
+        """A generation may still be alive."""
+        self.metrics.revoked(_outcome(fault).value.lower(), fault.reason)
+        self._record(
+            AuditAction.REVOKE,
+            AuditPhase.RESULT,
+            _outcome(fault),
+            connection,
+            entry,
+            fault.reason,
+            fault.message,
+        )
+        self._events.record(connection, fault.reason, f"generation {entry.generation}: {fault.message}")
+
+    def abandoned(self, connection: MCPConnection, entry: LedgerEntry | None, why: str) -> None:
+        """A person gave a ledger up, with nothing proven."""
+        self._record(
+            AuditAction.ABANDON,
+            AuditPhase.RESULT,
+            AuditOutcome.SUCCEEDED,
+            connection,
+            entry,
+            Reason.ABANDONED,
+            why,
+        )
+        self._events.record(connection, Reason.ABANDONED, f"the ledger was given up: {why[:256]}")
+
+    def ready_changed(self, connection: MCPConnection, reason: Reason, message: str) -> None:
+        """The Ready condition has another reason than before."""
+        self._events.record(connection, reason, message)
+
+    def _lag(self, entry: LedgerEntry) -> None:
+        now = self._clock.now()
+        if now is not None and entry.end_time is not None:
+            self.metrics.revocation_lag(max((now - entry.end_time).total_seconds(), 0.0))
+
+    def _record(
+        self,
+        action: AuditAction,
+        phase: AuditPhase,
+        outcome: AuditOutcome,
+        connection: MCPConnection,
+        entry: LedgerEntry | None,
+        reason: Reason,
+        message: str = "",
+    ) -> None:
+        now = self._clock.now()
+        if now is None:
+            return
+        self._sequence += 1
+        self._audit.write(
+            audit_record(
+                instance=self._instance,
+                sequence=self._sequence,
+                time=now,
+                action=action,
+                phase=phase,
+                outcome=outcome,
+                reason=reason,
+                connection=connection,
+                profile=self._profile_of(connection),
+                generation=entry.generation if entry else None,
+                accessor=entry.accessor if entry else None,
+                lease_id=entry.lease_id if entry else None,
+                message=message,
+            )
+        )
+
+
+def _outcome(fault: Fault) -> AuditOutcome:
+    if isinstance(fault, OutcomeUnknown):
+        return AuditOutcome.UNKNOWN
+    return AuditOutcome.REFUSED if isinstance(fault, NeedsPerson) else AuditOutcome.FAILED
+
+
+def _issued(entry: LedgerEntry) -> str:
+    until = (
+        f"valid until {entry.expiry_time:%Y-%m-%d %H:%M:%S} UTC" if entry.expiry_time else "without an end"
+    )
+    return f"generation {entry.generation} was written to Secret {entry.secret_name}, {until}"

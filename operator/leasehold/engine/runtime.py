@@ -1,0 +1,279 @@
+"""The running engine: events in, one worker pool, a periodic comparison with what the API server really holds.
+
+A stop finishes what is under way, mints and revocations alike, and starts nothing."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+
+from leasehold.api.base import Resource
+from leasehold.api.connection import EntryState, MCPConnection
+from leasehold.api.profile import MCPServerProfile
+from leasehold.api.reasons import Reason
+from leasehold.api.store import MCPCredentialStore
+from leasehold.core.faults import Fault, TryLater
+from leasehold.engine.events import EventRecorder
+from leasehold.engine.inventory import Inventory, version_of
+from leasehold.engine.queue import Lane, WorkQueue
+from leasehold.engine.reconcile import Reconciler
+from leasehold.engine.registrations import Registrations
+from leasehold.ports import Cluster, Metrics
+
+KINDS: Final[tuple[type[Resource], ...]] = (MCPCredentialStore, MCPServerProfile, MCPConnection)
+STORE_PREFIX: Final = "store:"
+PROFILE_PREFIX: Final = "profile:"
+LONGEST_NAP: Final = timedelta(hours=1)
+LONGEST_RETRY_SECONDS: Final = 60.0
+STUCK_SECONDS: Final = 900.0
+"""No pass may take longer: the longest mint is 600 s, and every other request is bounded."""
+
+log = structlog.get_logger(__name__)
+
+
+class Engine:
+    """Queue, workers and the loops around them."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        inventory: Inventory,
+        reconciler: Reconciler,
+        events: EventRecorder,
+        metrics: Metrics,
+        *,
+        workers: int,
+        urgent_workers: int,
+        resync_seconds: float,
+    ) -> None:
+        self._cluster = cluster
+        self._inventory = inventory
+        self._reconciler = reconciler
+        self._events = events
+        self._metrics = metrics
+        self._workers = workers
+        self._urgent_workers = urgent_workers
+        self._resync_seconds = resync_seconds
+        self._loop = asyncio.get_running_loop()
+        self._queue = WorkQueue(self._loop, self._lane)
+        self._registrations: Registrations | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loops: list[asyncio.Task[None]] = []
+        self._failures: dict[str, int] = {}
+        self._started: dict[str, float] = {}
+        self._listed_at: float | None = None
+        self._stopping = False
+
+    def use(self, registrations: Registrations) -> None:
+        """Stores and profiles are looked after by these."""
+        self._registrations = registrations
+
+    async def start(self) -> None:
+        """Take in all that exists, then begin to work.
+
+        :raises Fault: the API server could not be listed
+        """
+        await self._compare()
+        self._tasks = [
+            self._loop.create_task(self._work(urgent_only=index < self._urgent_workers))
+            for index in range(self._workers + self._urgent_workers)
+        ]
+        self._loops = [
+            self._loop.create_task(self._compare_for_ever()),
+            self._loop.create_task(self._measure_for_ever()),
+            self._loop.create_task(self._events.run()),
+        ]
+
+    async def stop(self, seconds: float) -> bool:
+        """Finish what is under way and start nothing; whether all of it was through in time."""
+        self._stopping = True
+        self._queue.close()
+        for task in self._loops[:2]:
+            task.cancel()
+        waiting: set[asyncio.Task[None]] = set()
+        if self._tasks:
+            _, waiting = await asyncio.wait(self._tasks, timeout=seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._events.sent(), 2.0)
+        for task in [*self._loops, *waiting]:
+            task.cancel()
+        await asyncio.gather(*self._loops, *waiting, return_exceptions=True)
+        return not waiting
+
+    def live(self) -> tuple[bool, str]:
+        """Whether workers turn."""
+        now = self._loop.time()
+        stuck = [key for key, since in self._started.items() if now - since > STUCK_SECONDS]
+        if stuck:
+            return False, f"{len(stuck)} passes take longer than {STUCK_SECONDS:.0f} s"
+        if any(task.done() for task in self._tasks) and not self._stopping:
+            return False, "a worker has ended"
+        return True, "workers turn"
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether what exists is known, and work is done."""
+        if self._stopping:
+            return False, "stopping: what is under way is finished, nothing is started"
+        if self._listed_at is None:
+            return False, "the objects were not listed yet"
+        if not self._tasks:
+            return False, "the workers have not started"
+        return True, f"{len(self._inventory.connections)} connections are known"
+
+    def on_event(self, kind: str, event_type: str | None, body: Mapping[str, Any]) -> None:
+        """What a watch told."""
+        model = next((each for each in KINDS if kind == each.KIND), None)
+        if model is None:
+            return
+        if event_type == "DELETED":
+            metadata = body.get("metadata", {})
+            key = "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)
+            self._forget(model, key, version_of(str(metadata.get("resourceVersion", ""))))
+            return
+        resource = self._inventory.take(model, body)
+        if resource is not None:
+            self._changed(resource)
+
+    def requeue_users(self, store: MCPCredentialStore) -> None:
+        """Whatever mints from a store, or names it, is looked at."""
+        for connection in self._inventory.users_of_store(store):
+            self._queue.add(connection.key, self._lane(connection.key))
+
+    def _changed(self, resource: Resource) -> None:
+        if isinstance(resource, MCPConnection):
+            self._metrics.connection(resource)
+            self._queue.add(resource.key, self._lane(resource.key))
+        elif isinstance(resource, MCPServerProfile):
+            self._queue.add(PROFILE_PREFIX + resource.key, Lane.STATUS)
+            for connection in self._inventory.users_of_profile(resource.key):
+                self._queue.add(connection.key, self._lane(connection.key))
+        elif isinstance(resource, MCPCredentialStore):
+            self._queue.add(STORE_PREFIX + resource.key, Lane.FIRST_MINT)
+            self.requeue_users(resource)
+            self._requeue_profiles(resource.key)
+
+    def _requeue_profiles(self, store_name: str) -> None:
+        for profile in self._inventory.profiles:
+            credential = profile.spec.credential
+            if credential is not None and credential.store_name == store_name:
+                self._queue.add(PROFILE_PREFIX + profile.key, Lane.STATUS)
+
+    def _forget(self, kind: type[Resource], key: str, version: int) -> None:
+        gone = self._inventory.remove(kind, key, version)
+        if gone is None:
+            return
+        if isinstance(gone, MCPConnection):
+            self._queue.forget(key)
+            self._failures.pop(key, None)
+            self._metrics.connection_gone(key)
+            for rival in self._inventory.rivals(gone):
+                self._queue.add(rival.key, self._lane(rival.key))
+            for store in self._inventory.stores:
+                if store.metadata.deletion_timestamp is not None:
+                    self._queue.add(STORE_PREFIX + store.key, Lane.STATUS)
+        elif isinstance(gone, MCPServerProfile):
+            for connection in self._inventory.users_of_profile(key):
+                self._queue.add(connection.key, Lane.STATUS)
+        elif isinstance(gone, MCPCredentialStore):
+            self.requeue_users(gone)
+            self._requeue_profiles(key)
+
+    def _lane(self, key: str) -> Lane:
+        if key.startswith(STORE_PREFIX):
+            return Lane.PROBE
+        connection = self._inventory.connections.get(key)
+        if connection is None:
+            return Lane.STATUS
+        ending = any(entry.state is not EntryState.CURRENT for entry in connection.status.ledger)
+        if connection.metadata.deletion_timestamp is not None or connection.spec.suspend or ending:
+            return Lane.REVOKE
+        return Lane.ROTATE if connection.status.last_generation else Lane.FIRST_MINT
+
+    async def _work(self, urgent_only: bool) -> None:
+        while (taken := await self._queue.get(urgent_only)) is not None:
+            key, _ = taken
+            started = self._started[key] = self._loop.time()
+            outcome = "ok"
+            try:
+                again = await self._pass(key)
+                self._failures.pop(key, None)
+            except Fault as fault:
+                outcome, again = fault.reason.value, self._retry(key, fault)
+                log.info("pass not finished", object=key, reason=fault.reason, why=fault.message)
+            except Exception:
+                outcome, again = Reason.INTERNAL_ERROR.value, self._retry(key, None)
+                log.exception("pass failed", object=key)
+            finally:
+                del self._started[key]
+                self._queue.done(key)
+            self._metrics.reconciled(self._loop.time() - started, outcome)
+            if again is not None:
+                self._queue.add_at(key, self._loop.time() + min(again, LONGEST_NAP).total_seconds())
+
+    async def _pass(self, key: str) -> timedelta | None:
+        if key.startswith(STORE_PREFIX):
+            store = self._inventory.stores.get(key.removeprefix(STORE_PREFIX))
+            return await self._registrar.reconcile_store(store) if store is not None else None
+        if key.startswith(PROFILE_PREFIX):
+            profile = self._inventory.profiles.get(key.removeprefix(PROFILE_PREFIX))
+            if profile is not None:
+                await self._registrar.reconcile_profile(profile)
+            return None
+        connection = self._inventory.connections.get(key)
+        if connection is None:
+            return None
+        again = await self._reconciler.reconcile(connection)
+        return again.after
+
+    @property
+    def _registrar(self) -> Registrations:
+        if self._registrations is None:
+            raise RuntimeError("the engine was started before its registrations were given")
+        return self._registrations
+
+    def _retry(self, key: str, fault: Fault | None) -> timedelta:
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        seconds = min(2.0 ** min(failures - 1, 16), LONGEST_RETRY_SECONDS)
+        if isinstance(fault, TryLater) and fault.retry_after_seconds is not None:
+            seconds = max(seconds, min(fault.retry_after_seconds, LONGEST_RETRY_SECONDS))
+        return timedelta(seconds=seconds)
+
+    async def _compare_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._resync_seconds)
+            try:
+                await self._compare()
+            except Fault as fault:
+                log.warning("the objects could not be listed", reason=fault.reason, why=fault.message)
+
+    async def _compare(self) -> None:
+        """List everything: a watch that broke may have missed changes, and never tells of missed deletions."""
+        for kind in KINDS:
+            known = self._inventory.shelf(kind).keys()
+            listed, unreadable = await self._cluster.list_all(kind)
+            there = {resource.key for resource in listed} | set(unreadable)
+            for resource in listed:
+                if self._inventory.put(resource):
+                    self._changed(resource)
+            for key in known - there:
+                await self._forget_if_gone(kind, key)
+        self._listed_at = self._loop.time()
+
+    async def _forget_if_gone(self, kind: type[Resource], key: str) -> None:
+        """The list may come from a cache that is older than what the watch told: only a read of its own counts."""
+        namespace, _, name = key.rpartition("/")
+        held = self._inventory.shelf(kind).get(key)
+        if held is not None and await self._cluster.get(kind, name, namespace) is None:
+            self._forget(kind, key, version_of(held.metadata.resource_version))
+
+    async def _measure_for_ever(self) -> None:
+        while True:
+            for lane, (depth, age) in self._queue.depth().items():
+                self._metrics.queue(lane.name.lower(), depth, age)
+            age = self._loop.time() - self._listed_at if self._listed_at is not None else 0.0
+            for kind in KINDS:
+                self._metrics.inventory(kind.KIND, len(self._inventory.shelf(kind)), age)
+            await asyncio.sleep(2.0)

@@ -1,0 +1,65 @@
+"""The Secret after it was published: its annotations follow the connection, and it goes when its credential
+does. Its data is never read."""
+
+from leasehold.api.connection import LedgerEntry, SecretRecord
+from leasehold.core import deadlines
+from leasehold.core.adoption import generation_of, ours
+from leasehold.core.facts import SecretMeta
+from leasehold.core.faults import Conflict, Vanished
+from leasehold.core.ledger import current
+from leasehold.core.observation import Observation
+from leasehold.core.secret_content import governance_annotations
+from leasehold.engine.work import Work
+from leasehold.ports import Cluster
+
+
+class Secrets:
+    """Changes Secrets that this operator made."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def delete(self, work: Work) -> None:
+        """Delete the Secret that we wrote; another one of that name stays."""
+        record = work.status.secret
+        if record is not None:
+            await self._cluster.delete_secret(work.connection.metadata.namespace, record.name, record.uid)
+            work.set_secret(None)
+
+    async def annotate(self, work: Work) -> None:
+        """Owner, purpose and lease end changed: the Secret says so, without a mint."""
+        record = work.status.secret
+        if record is None:
+            return
+        namespace = work.connection.metadata.namespace
+        annotations = governance_annotations(work.connection, deadlines.lease_end(work.connection))
+        try:
+            meta = await self._cluster.annotate_secret(
+                namespace, record.name, annotations, record.resource_version
+            )
+        except (Conflict, Vanished):
+            touched = await self._still_ours(work, record)
+            if touched is None:
+                return
+            meta = await self._cluster.annotate_secret(
+                namespace, record.name, annotations, touched.resource_version
+            )
+        work.set_secret(record.model_copy(update={"resource_version": meta.resource_version}))
+
+    async def _still_ours(self, work: Work, record: SecretRecord) -> SecretMeta | None:
+        """Somebody wrote to the Secret: its newest version, where it is still the one that we made."""
+        probe = await self._cluster.probe_secret(work.connection.metadata.namespace, record.name)
+        meta, present = ours(work.connection, probe), current(work.ledger)
+        if meta is None or present is None or generation_of(meta) != present.generation:
+            return None
+        return meta if meta.uid == record.uid else None
+
+    def remember(self, work: Work, o: Observation, entry: LedgerEntry) -> None:
+        """Keep what was seen of a Secret that a crash left without a record; its data is not known."""
+        meta = ours(work.connection, o.secret)
+        if meta is not None:
+            work.set_secret(
+                SecretRecord(
+                    name=entry.secret_name, uid=meta.uid, resource_version=meta.resource_version, digest=""
+                )
+            )

@@ -1,0 +1,150 @@
+"""A pass's own copy of a connection: the authority that it changes, and the one way to write it."""
+
+from datetime import datetime
+
+from leasehold.api.base import rfc3339
+from leasehold.api.connection import MCPConnection, MCPConnectionStatus, SecretRecord
+from leasehold.api.names import FINALIZER
+from leasehold.core.faults import Conflict, Fault, OutcomeUnknown, Vanished
+from leasehold.core.ledger import Ledger
+from leasehold.engine.inventory import Inventory
+from leasehold.ports import Cluster
+
+REAPPLICATIONS = 5
+
+
+class LostRace(Fault):
+    """The ledger is no longer as we left it: somebody else decides about this connection now."""
+
+    def __init__(self, connection: MCPConnection) -> None:
+        conflict = Conflict(f"the ledger of {connection.key} was changed by somebody else")
+        super().__init__(conflict.reason, conflict.message)
+
+
+class Work:
+    """One connection during one pass."""
+
+    def __init__(self, cluster: Cluster, inventory: Inventory, connection: MCPConnection) -> None:
+        self._cluster = cluster
+        self._inventory = inventory
+        self.connection = connection
+        """As the API server last answered it: what the next write has to be based on."""
+        self.status = connection.status
+        """As it is going to be written."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger as this pass has it."""
+        return self.status.ledger
+
+    def set_ledger(self, ledger: Ledger, last_generation: int | None = None) -> None:
+        """Change the ledger; `commit` writes it."""
+        last = self.status.last_generation if last_generation is None else last_generation
+        self.status = self.status.model_copy(update={"ledger": ledger, "last_generation": last})
+
+    def set_secret(self, secret: SecretRecord | None) -> None:
+        """Change what is known of the Secret."""
+        self.status = self.status.model_copy(update={"secret": secret})
+
+    def outlives(self, residual: datetime | None) -> None:
+        """A certificate whose lease is revoked still convinces whoever asks nobody."""
+        known = self.status.revoked_certificate_until
+        if residual is not None and (known is None or residual > known):
+            self.status = self.status.model_copy(update={"revoked_certificate_until": residual})
+
+    async def commit(self) -> None:
+        """Write the status with the version it was read at: the compare-and-swap of the ledger.
+
+        On a conflict it is reapplied to the fresh object as long as the ledger there is as we left it.
+
+        :raises LostRace: somebody else changed the ledger
+        :raises Vanished: the connection is gone
+        """
+        if self.status.to_wire() == self.connection.status.to_wire():
+            return
+        for _ in range(REAPPLICATIONS):
+            try:
+                self._took(
+                    await self._cluster.put_status(self.connection.model_copy(update={"status": self.status}))
+                )
+            except Conflict:
+                await self._read_again()
+            except OutcomeUnknown:
+                await self._read_again_after_doubt()
+                if self.status.to_wire() == self.connection.status.to_wire():
+                    return
+            else:
+                return
+        raise Conflict(f"{self.connection.key} is being changed faster than it can be written")
+
+    async def hold(self) -> None:
+        """Add our finalizer, so that the object stays while its ledger names something.
+
+        :raises LostRace: somebody else changed the ledger
+        :raises Vanished: the connection is gone
+        """
+        for _ in range(REAPPLICATIONS):
+            if FINALIZER in self.connection.metadata.finalizers:
+                return
+            try:
+                self._took(await self._cluster.add_finalizer(self.connection))
+            except (Conflict, OutcomeUnknown):
+                await self._read_again()
+        if FINALIZER not in self.connection.metadata.finalizers:
+            raise Conflict(f"{self.connection.key} is being changed faster than it can be written")
+
+    async def release(self) -> None:
+        """Remove our finalizer: nothing that was minted for this connection is alive."""
+        for _ in range(REAPPLICATIONS):
+            try:
+                await self._cluster.remove_finalizer(self.connection)
+            except (Conflict, OutcomeUnknown):
+                try:
+                    await self._read_again()
+                except Vanished:
+                    return
+                if FINALIZER not in self.connection.metadata.finalizers:
+                    return
+            else:
+                return
+        raise Conflict(f"{self.connection.key} is being changed faster than it can be written")
+
+    def _took(self, answered: MCPConnection) -> None:
+        self.connection = answered
+        self._inventory.put(answered)
+
+    async def _read_again(self) -> None:
+        left = self.connection
+        fresh = await self._fresh()
+        if _authority(fresh.status) != _authority(left.status):
+            self._inventory.put(fresh)
+            raise LostRace(left)
+        self._took(fresh)
+
+    async def _read_again_after_doubt(self) -> None:
+        """A write that may have arrived: the ledger is as we left it, or as we wanted it."""
+        left = self.connection
+        fresh = await self._fresh()
+        if _authority(fresh.status) not in (_authority(left.status), _authority(self.status)):
+            self._inventory.put(fresh)
+            raise LostRace(left)
+        self._took(fresh)
+
+    async def _fresh(self) -> MCPConnection:
+        uid = self.connection.metadata.uid
+        fresh = await self._cluster.get(
+            MCPConnection, self.connection.metadata.name, self.connection.metadata.namespace
+        )
+        if fresh is None or fresh.metadata.uid != uid:
+            raise Vanished(f"MCPConnection {self.connection.key} is gone")
+        return fresh
+
+
+def _authority(status: MCPConnectionStatus) -> tuple[object, ...]:
+    entries = [tuple(sorted(entry.to_wire().items())) for entry in status.ledger]
+    return status.last_generation, tuple(entries), status.secret.to_wire() if status.secret else None
+
+
+def whole_seconds(moment: datetime) -> datetime:
+    """As the API server stores it."""
+    return datetime.fromisoformat(rfc3339(moment))

@@ -1,0 +1,62 @@
+"""What an installation decides, from environment variables with the prefix `LEASEHOLD_`.
+
+Everything else that could be set is decided here, once, for everybody."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+PREFIX = "LEASEHOLD_"
+
+
+class BadSettings(ValueError):
+    """A variable that cannot be used; the message names it and says what would be right."""
+
+
+class Settings(BaseModel):
+    """The operator's settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kubeconfig: str | None = None
+    """A kubeconfig; without it, the pod's own service account."""
+    namespace: str = "leasehold-system"
+    """The namespace of the operator's own service account."""
+    service_account: str = "leasehold"
+    """The operator's own service account, for which it asks its Vault login tokens."""
+    listen_host: str = "0.0.0.0"  # noqa: S104  probes and scrapes come from other hosts
+    listen_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Where /metrics, /healthz and /readyz are."""
+    audit_file: str | None = None
+    """A file that gets the audit lines besides stdout."""
+    log_level: str = "INFO"
+    workers: Annotated[int, Field(ge=1, le=256)] = 32
+    """Connections that are worked on at once; a quarter as many more are kept for endings alone."""
+    vault_requests_per_second: Annotated[float, Field(gt=0)] = 200.0
+    """Logins per store and second, on average: what a Vault's quota allows."""
+    resync_seconds: Annotated[float, Field(ge=1)] = 300.0
+    """How often everything is listed and compared with what the watches told."""
+    standing_check_seconds: Annotated[int, Field(ge=1)] = 3600
+    """How often the service account of a connection is looked up."""
+    stop_seconds: Annotated[float, Field(ge=1)] = 110.0
+    """How long a stop waits for mints and revocations under way: longer than a store's maxRequestSeconds."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """The settings that the environment gives.
+
+        :raises BadSettings: a variable is not what it should be
+        """
+        given = {
+            name: environment[PREFIX + name.upper()]
+            for name in cls.model_fields
+            if environment.get(PREFIX + name.upper())
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+            raise BadSettings(f"{name}: {first['msg']}, not {first['input']!r}") from error

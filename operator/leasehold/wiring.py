@@ -1,0 +1,129 @@
+"""How the parts are put together; nothing else knows them all."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+from leasehold import __version__
+from leasehold.adapters.cluster import KubernetesCluster
+from leasehold.adapters.vault import HvacVault
+from leasehold.api.connection import MCPConnection
+from leasehold.api.names import OPERATOR_AUDIENCE
+from leasehold.core.facts import ServiceAccountToken
+from leasehold.engine.events import EventRecorder
+from leasehold.engine.fence import Fence
+from leasehold.engine.gather import Gatherer
+from leasehold.engine.inventory import Inventory
+from leasehold.engine.leadership import Leadership, SoleReplica
+from leasehold.engine.mint import Minter
+from leasehold.engine.reconcile import Reconciler
+from leasehold.engine.recover import Recovery
+from leasehold.engine.registrations import Registrations
+from leasehold.engine.report import Reporter
+from leasehold.engine.revoke import Revoker
+from leasehold.engine.runtime import Engine
+from leasehold.engine.secrets import Secrets
+from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
+from leasehold.ports import AuditSink, Clock, Cluster, Metrics, Vault
+from leasehold.settings import Settings
+from leasehold.telemetry.audit import AuditLog
+from leasehold.telemetry.fleet import FleetMetrics
+from leasehold.telemetry.metrics import Telemetry
+
+OPERATOR_TOKEN_SECONDS = 3600
+
+
+class _FleetAndWork(Telemetry):
+    """Both halves of the metrics behind one port."""
+
+    def connection(self, connection: MCPConnection) -> None:
+        """See `ports.Metrics`."""
+        self.fleet.update(connection)
+
+    def connection_gone(self, key: str) -> None:
+        """See `ports.Metrics`."""
+        self.fleet.forget(key)
+
+
+def build_engine(
+    settings: Settings,
+    cluster: Cluster,
+    vault: Vault,
+    clock: Clock,
+    audit: AuditSink,
+    metrics: Metrics,
+    events: EventRecorder,
+    leadership: Leadership,
+) -> Engine:
+    """The engine over any implementation of the ports."""
+    inventory = Inventory()
+    accounts = ServiceAccounts(cluster, timedelta(seconds=settings.standing_check_seconds))
+    gatherer = Gatherer(cluster, clock, inventory, accounts, Namespaces(cluster))
+    revoker = Revoker(vault)
+    reporter = Reporter(
+        audit=audit,
+        events=events,
+        metrics=metrics,
+        clock=clock,
+        instance=secrets.token_hex(4),
+        profile_of=lambda connection: inventory.profiles.get(connection.spec.profile),
+    )
+    fence = Fence(gatherer, leadership)
+    minter = Minter(cluster, vault, gatherer, accounts, fence, revoker, reporter)
+    published = Secrets(cluster)
+    recovery = Recovery(cluster, vault, inventory, revoker, published, reporter)
+    reconciler = Reconciler(
+        cluster, inventory, gatherer, accounts, minter, revoker, published, recovery, reporter
+    )
+    engine = Engine(
+        cluster,
+        inventory,
+        reconciler,
+        events,
+        metrics,
+        workers=settings.workers,
+        urgent_workers=max(settings.workers // 4, 1),
+        resync_seconds=settings.resync_seconds,
+    )
+    engine.use(Registrations(cluster, vault, inventory, revoker, clock, engine.requeue_users))
+    return engine
+
+
+@contextlib.asynccontextmanager
+async def operator(settings: Settings) -> AsyncIterator[tuple[Engine, Telemetry]]:
+    """The engine on a real cluster and real Vaults, not started; its clients end with the context."""
+    telemetry = _FleetAndWork(FleetMetrics(), __version__)
+    cluster = (
+        await KubernetesCluster.from_kubeconfig(settings.kubeconfig, observe=telemetry.cluster_request)
+        if settings.kubeconfig
+        else KubernetesCluster.in_cluster(observe=telemetry.cluster_request)
+    )
+
+    async def identity() -> ServiceAccountToken:
+        return await cluster.request_token(
+            settings.namespace, settings.service_account, OPERATOR_AUDIENCE, OPERATOR_TOKEN_SECONDS
+        )
+
+    vault = HvacVault(
+        identity,
+        requests_per_second=settings.vault_requests_per_second,
+        threads=settings.workers + max(settings.workers // 4, 1),
+        observe=telemetry.vault_request,
+    )
+    audit = AuditLog(telemetry.audit_write_failed, Path(settings.audit_file) if settings.audit_file else None)
+    events = EventRecorder(cluster, cluster.clock, telemetry.event_dropped)
+    leadership = SoleReplica()
+    telemetry.leader(leadership.is_leader)
+    try:
+        yield (
+            build_engine(settings, cluster, vault, cluster.clock, audit, telemetry, events, leadership),
+            telemetry,
+        )
+    finally:
+        await vault.close()
+        await cluster.close()
+        audit.close()
+        await asyncio.sleep(0)
