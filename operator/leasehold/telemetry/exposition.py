@@ -14,14 +14,18 @@ class GaugeFamily:
     name: str
     documentation: str
 
-    def sample(self, labels: Mapping[str, str], value: int) -> str:
-        """One line; label values are escaped, whatever they hold."""
-        pairs = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
-        return f"{self.name}{{{pairs}}} {value}\n"
+    def sample(self, labels: str, value: int) -> str:
+        """One line; `labels` come from `label_pairs`."""
+        return f"{self.name}{{{labels}}} {value}\n"
 
     def text(self, samples: Iterable[str]) -> str:
         """The whole family."""
         return f"# HELP {self.name} {self.documentation}\n# TYPE {self.name} gauge\n{''.join(samples)}"
+
+
+def label_pairs(labels: Mapping[str, str]) -> str:
+    """What stands between the braces; values are escaped, whatever they hold."""
+    return ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
 
 
 def _escaped(text: str) -> str:

@@ -4,15 +4,14 @@ URL or lease, for metrics travel further than objects do. An unset time has no s
 for ever."""
 
 from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Mapping
 from threading import Lock
 from typing import Final
 
 from leasehold.api.base import ConditionStatus
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.reasons import Reason
-from leasehold.telemetry.exposition import GaugeFamily
+from leasehold.telemetry.exposition import GaugeFamily, label_pairs
 
 READY: Final = GaugeFamily("leasehold_connection_ready", "1 where the connection may be used, else 0.")
 STATE: Final = GaugeFamily(
@@ -57,22 +56,22 @@ class FleetMetrics:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._lines: dict[str, tuple[str, ...]] = {}
-        self._reasons: dict[str, Reason] = {}
-        self._states: dict[str, Counter[EntryState]] = {}
+        self._lines: tuple[dict[str, str], ...] = tuple({} for _ in PER_CONNECTION)
+        self._counted: dict[str, tuple[Reason, Counter[EntryState]]] = {}
         self._fleet_reasons: Counter[Reason] = Counter()
         self._fleet_states: Counter[EntryState] = Counter(dict.fromkeys(EntryState, 0))
 
     def update(self, connection: MCPConnection) -> None:
         """This is how the connection looks now."""
-        reason = _ready_reason(connection)
+        key, reason = connection.key, _ready_reason(connection)
         states = Counter(entry.state for entry in connection.status.ledger)
-        lines = tuple("".join(_samples(family, connection, reason, states)) for family in PER_CONNECTION)
+        lines = _lines(connection, reason, states)
         with self._lock:
-            self._remove(connection.key)
-            self._lines[connection.key] = lines
-            self._reasons[connection.key] = reason
-            self._states[connection.key] = states
+            self._remove(key)
+            for family, held in zip(PER_CONNECTION, self._lines, strict=True):
+                if family in lines:
+                    held[key] = lines[family]
+            self._counted[key] = (reason, states)
             self._fleet_reasons[reason] += 1
             self._fleet_states.update(states)
 
@@ -84,23 +83,21 @@ class FleetMetrics:
     def render(self) -> str:
         """The exposition text of all connections."""
         with self._lock:
-            rows = list(self._lines.values())
+            lines = [list(held.values()) for held in self._lines]
             reasons, states = dict(self._fleet_reasons), dict(self._fleet_states)
-        families = [family.text(row[at] for row in rows) for at, family in enumerate(PER_CONNECTION)]
-        families.append(
-            FLEET_CONNECTIONS.text(
-                FLEET_CONNECTIONS.sample({"reason": reason}, count) for reason, count in reasons.items()
-            )
-        )
-        families.append(
-            FLEET_LEDGER.text(FLEET_LEDGER.sample({"state": state}, count) for state, count in states.items())
-        )
+        families = [family.text(held) for family, held in zip(PER_CONNECTION, lines, strict=True)]
+        families.append(_counts(FLEET_CONNECTIONS, "reason", reasons))
+        families.append(_counts(FLEET_LEDGER, "state", states))
         return "".join(families)
 
     def _remove(self, key: str) -> None:
-        if self._lines.pop(key, None) is not None:
-            self._fleet_reasons[self._reasons.pop(key)] -= 1
-            self._fleet_states.subtract(self._states.pop(key))
+        if (counted := self._counted.pop(key, None)) is None:
+            return
+        for held in self._lines:
+            held.pop(key, None)
+        reason, states = counted
+        self._fleet_reasons[reason] -= 1
+        self._fleet_states.subtract(states)
 
 
 def _ready_reason(connection: MCPConnection) -> Reason:
@@ -115,24 +112,30 @@ def _is_ready(connection: MCPConnection) -> bool:
     )
 
 
-def _samples(
-    family: GaugeFamily, connection: MCPConnection, reason: Reason, states: Counter[EntryState]
-) -> Iterator[str]:
-    name = {"namespace": connection.metadata.namespace, "name": connection.metadata.name}
-    labels = {**name, "profile": connection.spec.profile, "team": connection.spec.owner.team}
+def _lines(connection: MCPConnection, reason: Reason, states: Counter[EntryState]) -> dict[GaugeFamily, str]:
+    named = label_pairs({"namespace": connection.metadata.namespace, "name": connection.metadata.name})
+    belonging = label_pairs({"profile": connection.spec.profile, "team": connection.spec.owner.team})
+    labels = f"{named},{belonging}"
+    lines = {
+        READY: READY.sample(labels, int(_is_ready(connection))),
+        STATE: STATE.sample(f"{labels},{label_pairs({'reason': reason})}", 1),
+        LEDGER: "".join(
+            LEDGER.sample(f"{named},{label_pairs({'state': state})}", count)
+            for state, count in states.items()
+        ),
+    }
     status = connection.status
-    times: dict[GaugeFamily, datetime | None] = {
+    times = {
         LEASE_END: status.lease_end_time,
         REVIEW_DUE: status.review_due_time,
         CREDENTIAL_EXPIRY: status.credential_expiry_time,
         RESIDUAL_EXPOSURE: status.residual_exposure_until,
     }
-    if family is READY:
-        yield family.sample(labels, int(_is_ready(connection)))
-    elif family is STATE:
-        yield family.sample({**labels, "reason": reason}, 1)
-    elif family is LEDGER:
-        for state, count in states.items():
-            yield family.sample({**name, "state": state}, count)
-    elif (moment := times[family]) is not None:
-        yield family.sample(labels, int(moment.timestamp()))
+    for family, moment in times.items():
+        if moment is not None:
+            lines[family] = family.sample(labels, int(moment.timestamp()))
+    return lines
+
+
+def _counts(family: GaugeFamily, label: str, counts: Mapping[Reason, int] | Mapping[EntryState, int]) -> str:
+    return family.text(family.sample(label_pairs({label: value}), count) for value, count in counts.items())
