@@ -185,50 +185,6 @@ class AuditSink(Protocol):
         ...
 
 
-class Telemetry(Protocol):
-    """Numbers about the work. No method raises or blocks."""
-
-    def minted(self, outcome: str, reason: Reason, type: CredentialType) -> None:  # noqa: A002
-        """One mint is over."""
-        ...
-
-    def revoked(self, outcome: str, reason: Reason) -> None:
-        """One attempt to end a generation is over."""
-        ...
-
-    def revocation_lag(self, seconds: float) -> None:
-        """A generation was proven dead this long after it had to end."""
-        ...
-
-    def queue(self, lane: str, depth: int, oldest_age_seconds: float) -> None:
-        """How a lane looks; the age goes on growing until the next call."""
-        ...
-
-    def reconciled(self, seconds: float, outcome: str) -> None:
-        """One pass over one object is over."""
-        ...
-
-    def vault_request(self, store: str, operation: str, outcome: str, seconds: float) -> None:
-        """One request to a store was answered, or was not."""
-        ...
-
-    def cluster_request(self, verb: str, resource: str, outcome: str, seconds: float) -> None:
-        """One request to the API server was answered, or was not."""
-        ...
-
-    def leader(self, leading: bool) -> None:
-        """Whether this process acts."""
-        ...
-
-    def inventory(self, kind: str, objects: int, age_seconds: float) -> None:
-        """What is known of a kind; the age goes on growing until the next call."""
-        ...
-
-    def event_dropped(self, why: str) -> None:
-        """A Kubernetes Event was not sent."""
-        ...
-
-
 class Metrics(Protocol):
     """What is counted and measured on the way. Never blocks, never raises."""
 
