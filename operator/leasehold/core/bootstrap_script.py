@@ -25,7 +25,7 @@ def as_script(setup: VaultSetup) -> str:
         *(part for mount in setup.mounts for part in _mount(mount, setup.reviewer_token_file)),
         *(_policy(policy) for policy in setup.policies),
         *(_role(role) for role in setup.roles),
-        *(_comment(note) for note in setup.notes),
+        *(as_comment(note) for note in setup.notes),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -38,7 +38,7 @@ def _mount(mount: AuthMount, reviewer_token_file: str | None) -> Iterator[str]:
     if mount.max_ttl_seconds > UNTUNED_MAX_TTL_SECONDS:
         yield f"vault auth tune -max-lease-ttl={mount.max_ttl_seconds}s {quote(mount.path + '/')}"
     if mount.config is None:
-        yield _comment(f"The configuration of auth/{mount.path} is left as it is.")
+        yield as_comment(f"The configuration of auth/{mount.path} is left as it is.")
         return
     more = ""
     if mount.method is AuthMethod.KUBERNETES and reviewer_token_file is not None:
@@ -61,5 +61,6 @@ def _write(path: str, body: Mapping[str, Any], more: str = "") -> str:
     return f"vault write {quote(path)} -{more} <<'JSON'\n{json.dumps(body, indent=2)}\nJSON"
 
 
-def _comment(text: str) -> str:
+def as_comment(text: str) -> str:
+    """A paragraph of comment, for sh and Terraform alike."""
     return fill(text, 108, initial_indent="# ", subsequent_indent="# ", break_long_words=False)

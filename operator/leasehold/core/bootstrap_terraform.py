@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from leasehold.api.store import AuthMethod
 from leasehold.core.bootstrap import UNTUNED_MAX_TTL_SECONDS, AuthMount, VaultSetup
 from leasehold.core.bootstrap_policies import Policy
 from leasehold.core.bootstrap_roles import Role
+from leasehold.core.bootstrap_script import as_comment
 
 Blocks = Mapping[str, Any]
 
@@ -27,24 +28,27 @@ class Reference(str):
 def as_terraform(setup: VaultSetup) -> str:
     """The resources. Policies that people write are made once and their text is left alone after that."""
     parts = [
-        *("# " + note for note in setup.notes),
+        *(as_comment(note) for note in setup.notes),
         *(_mount(mount, setup.reviewer_token_file) for mount in setup.mounts),
         *(_policy(policy) for policy in setup.policies),
-        *(_role(role) for role in setup.roles),
+        *(
+            _role(role, {mount.path for mount in setup.mounts if mount.config is not None})
+            for role in setup.roles
+        ),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _mount(mount: AuthMount, reviewer_token_file: str | None) -> str:
+    if mount.config is None:
+        return as_comment(f"auth/{mount.path} and its configuration are left as they are.")
     tune = {}
     if mount.max_ttl_seconds > UNTUNED_MAX_TTL_SECONDS:
         tune = {"tune": {"max_lease_ttl": f"{mount.max_ttl_seconds}s"}}
     name = _label(mount.path)
     if mount.method is AuthMethod.JWT:
-        return _resource("vault_jwt_auth_backend", name, {"path": mount.path, **(mount.config or {})}, tune)
+        return _resource("vault_jwt_auth_backend", name, {"path": mount.path, **mount.config}, tune)
     made = _resource("vault_auth_backend", name, {"type": "kubernetes", "path": mount.path}, tune)
-    if mount.config is None:
-        return made
     config = {"backend": Reference(f"vault_auth_backend.{name}.path"), **mount.config}
     if reviewer_token_file is not None:
         config["token_reviewer_jwt"] = Reference(f"file({_text(reviewer_token_file)})")
@@ -56,10 +60,11 @@ def _policy(policy: Policy) -> str:
     return _resource("vault_policy", _label(policy.name), {"name": policy.name, "policy": policy.text}, kept)
 
 
-def _role(role: Role) -> str:
+def _role(role: Role, our_mounts: Container[str]) -> str:
     mounted = "vault_jwt_auth_backend" if role.method is AuthMethod.JWT else "vault_auth_backend"
+    ours = role.mount in our_mounts
     settings: dict[str, Any] = {
-        "backend": Reference(f"{mounted}.{_label(role.mount)}.path"),
+        "backend": Reference(f"{mounted}.{_label(role.mount)}.path") if ours else role.mount,
         "role_name": role.name,
         **role.settings,
     }
@@ -79,13 +84,18 @@ def _resource(kind: str, name: str, arguments: Blocks, blocks: Mapping[str, Bloc
 
 
 def _arguments(arguments: Blocks, indent: str) -> list[str]:
-    """Aligned as `terraform fmt` does it: runs of one-line arguments share a column."""
+    """Aligned as `terraform fmt` does it: arguments between maps share a column."""
     lines: list[str] = []
     run: list[tuple[str, str]] = []
     for name, value in arguments.items():
-        run.append((name, _value(value, indent)))
-        if "\n" in run[-1][1]:
-            lines += [*_aligned(run[:-1], indent), f"{indent}{name} = {run[-1][1]}"]
+        text = _value(value, indent)
+        if text.startswith("{"):
+            lines += [*_aligned(run, indent), f"{indent}{name} = {text}"]
+            run = []
+            continue
+        run.append((name, text))
+        if "\n" in text:
+            lines += _aligned(run, indent)
             run = []
     return lines + _aligned(run, indent)
 
