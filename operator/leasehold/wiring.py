@@ -1,6 +1,5 @@
 """How the parts are put together; nothing else knows them all."""
 
-import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator
@@ -10,7 +9,6 @@ from pathlib import Path
 from leasehold import __version__
 from leasehold.adapters.cluster import KubernetesCluster
 from leasehold.adapters.vault import HvacVault
-from leasehold.api.connection import MCPConnection
 from leasehold.api.names import OPERATOR_AUDIENCE
 from leasehold.core.facts import ServiceAccountToken
 from leasehold.engine.events import EventRecorder
@@ -34,18 +32,6 @@ from leasehold.telemetry.fleet import FleetMetrics
 from leasehold.telemetry.metrics import Telemetry
 
 OPERATOR_TOKEN_SECONDS = 3600
-
-
-class _FleetAndWork(Telemetry):
-    """Both halves of the metrics behind one port."""
-
-    def connection(self, connection: MCPConnection) -> None:
-        """See `ports.Metrics`."""
-        self.fleet.update(connection)
-
-    def connection_gone(self, key: str) -> None:
-        """See `ports.Metrics`."""
-        self.fleet.forget(key)
 
 
 def build_engine(
@@ -95,7 +81,7 @@ def build_engine(
 @contextlib.asynccontextmanager
 async def operator(settings: Settings) -> AsyncIterator[tuple[Engine, Telemetry]]:
     """The engine on a real cluster and real Vaults, not started; its clients end with the context."""
-    telemetry = _FleetAndWork(FleetMetrics(), __version__)
+    telemetry = Telemetry(FleetMetrics(), __version__)
     cluster = (
         await KubernetesCluster.from_kubeconfig(settings.kubeconfig, observe=telemetry.cluster_request)
         if settings.kubeconfig
@@ -126,4 +112,3 @@ async def operator(settings: Settings) -> AsyncIterator[tuple[Engine, Telemetry]
         await vault.close()
         await cluster.close()
         audit.close()
-        await asyncio.sleep(0)

@@ -1,0 +1,335 @@
+"""Leasehold as its users run it, on a control plane: the shipped manifests, a Vault that was prepared by the
+bootstrap's own setup, and the operator as a process of its own with nothing but its shipped rights."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from controlplane import Plane
+from controlplane.vaultapi import VaultApi
+from controlplane.vaultsetup import enable_auth
+from controlplane.waiting import WaitTimedOut, wait_until
+from leasehold.api.connection import MCPConnection
+from leasehold.api.names import API_VERSION, OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT
+from leasehold.api.profile import MCPServerProfile
+from leasehold.api.store import MCPCredentialStore
+from leasehold.core.bootstrap import VaultSetup, vault_setup
+from leasehold.core.bootstrap_roles import BootstrapOptions
+from shipped import ROOT
+
+STORE = "default"
+MOUNT = "jwt-leasehold"
+
+
+def operator_kubeconfig(plane: Plane, name: str = "operator") -> Path:
+    """A kubeconfig of the operator's own service account."""
+    config = yaml.safe_load(plane.kubeconfig("admin").read_text())
+    token = plane.service_account_token(OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT, lifetime_seconds=7200)
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    path = plane.workdir / f"{name}.kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    path.chmod(0o600)
+    return path
+
+
+def apply_setup(vault: VaultApi, setup: VaultSetup) -> None:
+    """What `leasehold bootstrap vault` prints, through Vault's API."""
+    for mount in setup.mounts:
+        enable_auth(vault, mount.path, mount.method.value.lower())
+        if mount.config is not None:
+            vault.write(f"auth/{mount.path}/config", **mount.config)
+    for policy in setup.policies:
+        if not policy.open or vault.read(f"sys/policies/acl/{policy.name}") is None:
+            vault.write(f"sys/policies/acl/{policy.name}", policy=policy.text)
+    for role in setup.roles:
+        vault.write(f"auth/{role.mount}/role/{role.name}", **role.settings)
+
+
+class Operator:
+    """One operator process; its audit lines and logs go to files."""
+
+    def __init__(self, kubeconfig: Path, workdir: Path, **settings: Any) -> None:
+        self.audit_path = workdir / f"audit-{uuid.uuid4().hex[:8]}.jsonl"
+        self.log_path = self.audit_path.with_suffix(".log")
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "operator"),
+            "LEASEHOLD_KUBECONFIG": str(kubeconfig),
+            "LEASEHOLD_LISTEN_HOST": "127.0.0.1",
+            "LEASEHOLD_LISTEN_PORT": "0",
+            **{f"LEASEHOLD_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = ""
+
+    def start(self) -> Operator:
+        """Start it and wait until it is ready."""
+        begin = len(self.logs())
+        with self.audit_path.open("ab") as audit, self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "leasehold"],
+                stdin=subprocess.DEVNULL,
+                stdout=audit,
+                stderr=log,
+                env=self._environment,
+                start_new_session=True,
+            )
+        self.address = wait_until(lambda: self._listening(begin), 30, "the operator listens")
+        wait_until(lambda: self.get("/readyz")[0] == 200, 30, "the operator is ready")
+        return self
+
+    def _listening(self, begin: int) -> str:
+        if self.exited is not None:
+            raise AssertionError(
+                f"the operator exited with {self.exited}:\n{self.log_path.read_text()[-4000:]}"
+            )
+        started = [line for line in self.logs()[begin:] if line.get("event") == "started"]
+        return f"http://{started[0]['metrics']}" if started else ""
+
+    @property
+    def exited(self) -> int | None:
+        """The exit status; None while it runs."""
+        return self._process.poll() if self._process is not None else None
+
+    def stop(self, seconds: float = 60) -> int:
+        """SIGTERM, and its exit status."""
+        return self._end(signal.SIGTERM, seconds)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL, 10)
+
+    def _end(self, signum: signal.Signals, seconds: float) -> int:
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.send_signal(signum)
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+            raise
+
+    def get(self, path: str) -> tuple[int, str]:
+        """An answer of its HTTP endpoint."""
+        try:
+            with urllib.request.urlopen(self.address + path, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read().decode()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of all series of that name that have these labels."""
+        total = 0.0
+        for line in self.get("/metrics")[1].splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.split("{")[0] == name and all(
+                f'{key}="{text}"' in series for key, text in labels.items()
+            ):
+                total += float(value)
+        return total
+
+    def logs(self) -> list[dict[str, Any]]:
+        """What it logged, in order; lines that are no JSON are there as `raw`."""
+        return _json_lines(self.log_path)
+
+    def audit(self, connection: MCPConnection | None = None) -> list[dict[str, Any]]:
+        """The audit records, of one connection where one is given."""
+        records = _json_lines(self.audit_path)
+        if connection is None:
+            return records
+        return [each for each in records if each["data"]["connection"]["uid"] == connection.metadata.uid]
+
+
+def _json_lines(path: Path) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = []
+    if not path.exists():
+        return lines
+    for line in path.read_text().splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            lines.append({"raw": line})
+    return lines
+
+
+class Deployment:
+    """A store, and whatever profiles and connections a test or demo registers."""
+
+    def __init__(self, plane: Plane) -> None:
+        self.plane = plane
+        self.vault = plane.vault.api
+        self._lock = threading.Lock()
+        self.store = self.register_store()
+
+    def register_store(self, name: str = STORE, mount: str = MOUNT, **spec: Any) -> MCPCredentialStore:
+        """Register the plane's Vault as a store, and prepare it for the operator."""
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": MCPCredentialStore.KIND,
+            "metadata": {"name": name},
+            "spec": {
+                "address": self.plane.vault.address,
+                "auth": {"method": "JWT", "mount": mount},
+                "maxRequestSeconds": 5,
+                **spec,
+            },
+        }
+        store = MCPCredentialStore.model_validate(body)
+        apply_setup(self.vault, vault_setup([store], [], self.options))
+        self.plane.apply(body)
+        return store
+
+    @property
+    def options(self) -> BootstrapOptions:
+        """Pinned keys: no Vault of a test can ask the API server for them."""
+        return BootstrapOptions(public_keys=tuple(self.plane.service_account_public_keys))
+
+    def namespace(self, labels: Mapping[str, str] | None = None, accounts: Sequence[str] = ("agent",)) -> str:
+        """A team's namespace with service accounts."""
+        name = f"team-{uuid.uuid4().hex[:8]}"
+        items: list[dict[str, Any]] = [
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {"name": name, "labels": dict(labels or {})},
+            }
+        ]
+        items += [
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": each, "namespace": name}}
+            for each in accounts
+        ]
+        self.plane.apply({"apiVersion": "v1", "kind": "List", "items": items})
+        return name
+
+    def profile(
+        self, credential: Mapping[str, Any] | None = None, name: str | None = None, **spec: Any
+    ) -> MCPServerProfile:
+        """Register a server; its Vault role and policy come from the bootstrap."""
+        name = name or f"server-{uuid.uuid4().hex[:8]}"
+        body: dict[str, Any] = {
+            "apiVersion": API_VERSION,
+            "kind": MCPServerProfile.KIND,
+            "metadata": {"name": name},
+            "spec": {"url": f"https://{name}.tools.svc/mcp", "owner": {"team": "tools"}, **spec},
+        }
+        if credential is not None:
+            defaults = {
+                "storeName": STORE,
+                "vaultRole": f"mcp-{name}",
+                "overlapSeconds": 2,
+                "ttlSeconds": 3600,
+            }
+            body["spec"]["credential"] = {**defaults, **credential}
+        profile = MCPServerProfile.model_validate(body)
+        if credential is not None and body["spec"]["credential"]["storeName"] == STORE:
+            with self._lock:
+                apply_setup(self.vault, vault_setup([self.store], [profile], self.options))
+        self.plane.apply(body)
+        return profile
+
+    def connection(
+        self, namespace: str, profile: str, name: str = "agent-server", **spec: Any
+    ) -> MCPConnection:
+        """Claim a profile, as a team would."""
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": MCPConnection.KIND,
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {
+                "agent": {"name": "agent", "serviceAccountName": "agent"},
+                "profile": profile,
+                "owner": {"user": "alice@example.com", "deputy": "bob@example.com", "team": "support"},
+                "purpose": {"summary": "triage incoming tickets", "ticket": "SUP-812"},
+                "output": {"secretName": name},
+                **spec,
+            },
+        }
+        self.plane.apply(body)
+        found = self.find(namespace, name)
+        assert found is not None
+        return found
+
+    def find(self, namespace: str, name: str = "agent-server") -> MCPConnection | None:
+        """The connection as it is stored; None where there is none."""
+        body = self.get_json("mcpconnection", namespace, name)
+        return MCPConnection.model_validate(body) if body is not None else None
+
+    def get_json(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """An object as it is stored; None where there is none."""
+        arguments = ["get", kind, name, "--ignore-not-found", "--output=json"]
+        if namespace:
+            arguments.append(f"--namespace={namespace}")
+        text = self.plane.kubectl(*arguments).stdout
+        found: dict[str, Any] | None = json.loads(text) if text.strip() else None
+        return found
+
+    def patch(
+        self, connection: MCPConnection, patch: Mapping[str, Any], subresource: str | None = None
+    ) -> None:
+        """A merge patch by an administrator."""
+        arguments = ["patch", "mcpconnection", connection.metadata.name, "--type=merge"]
+        arguments += [f"--namespace={connection.metadata.namespace}", f"--patch={json.dumps(patch)}"]
+        if subresource is not None:
+            arguments.append(f"--subresource={subresource}")
+        self.plane.kubectl(*arguments)
+
+    def secret(self, namespace: str, name: str = "agent-server") -> dict[str, str] | None:
+        """The decoded data of a Secret; None where there is none."""
+        body = self.get_json("secret", namespace, name)
+        if body is None:
+            return None
+        return {key: base64.b64decode(value).decode() for key, value in (body.get("data") or {}).items()}
+
+    def wait_for(
+        self, connection: MCPConnection, reason: str, seconds: float = 30, status: str | None = None
+    ) -> MCPConnection:
+        """The connection once its Ready condition has that reason."""
+
+        def arrived() -> MCPConnection | None:
+            found = self.find(connection.metadata.namespace, connection.metadata.name)
+            if found is None:
+                return None
+            ready = condition(found, "Ready")
+            if ready.get("reason") != reason or (status is not None and ready["status"] != status):
+                return None
+            return found if ready.get("observedGeneration") == found.metadata.generation else None
+
+        try:
+            return wait_until(arrived, seconds, f"{connection.key} is {reason}")
+        except WaitTimedOut as late:
+            found = self.find(connection.metadata.namespace, connection.metadata.name)
+            state = json.dumps(found.status.to_wire(), indent=1) if found else "gone"
+            raise AssertionError(f"{late}\nits status: {state}") from late
+
+    def wait_gone(self, connection: MCPConnection, seconds: float = 30) -> None:
+        """Until the object is gone."""
+        namespace, name = connection.metadata.namespace, connection.metadata.name
+        wait_until(lambda: self.find(namespace, name) is None, seconds, f"{connection.key} is gone")
+
+    def leases(self, prefix: str) -> list[str]:
+        """Every lease that Vault has under a path."""
+        listed = self.vault.list(f"sys/leases/lookup/{prefix}")
+        return [str(each) for each in listed]
+
+
+def condition(connection: MCPConnection, kind: str) -> dict[str, Any]:
+    """A condition as it is stored; empty where there is none."""
+    found = next((each for each in connection.status.conditions if each.type == kind), None)
+    return found.to_wire() if found is not None else {}
