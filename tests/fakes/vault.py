@@ -52,6 +52,8 @@ class FakeVault:
         """Operations (`mint`, `login`, …) that wait until the event is set, before they do anything."""
         self.at_gate: dict[str, asyncio.Event] = {}
         """Set once somebody waits at the gate of that operation."""
+        self.irrevocable = 0
+        """How many leases of strangers were given up."""
         self.mints = 0
         self._going_on: set[asyncio.Task[object]] = set()
 
@@ -119,6 +121,10 @@ class FakeVault:
         async with self._called("revoke_lease"):
             if lease_id in self.leases and not self._end_lease(lease_id):
                 raise TryLater(Reason.REVOCATION_PENDING, "its backend kept it")
+
+    async def irrevocable_leases(self, store: MCPCredentialStore) -> int:
+        async with self._called("irrevocable_leases"):
+            return self.irrevocable
 
     def alive(self, lease_id: str) -> bool:
         """Whether the credential of that lease still works at its backend."""

@@ -121,7 +121,11 @@ def _value(value: Any, indent: str) -> str:
             inside = _arguments({_text(key): each for key, each in value.items()}, indent + "  ")
             return "\n".join(["{", *inside, indent + "}"])
         case _:
-            return "[" + ", ".join(_value(each, indent) for each in value) + "]"
+            return (
+                "["
+                + ", ".join(str(each) if isinstance(each, Reference) else _text(each) for each in value)
+                + "]"
+            )
 
 
 def _heredoc(text: str, indent: str) -> str:
