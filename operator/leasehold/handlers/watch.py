@@ -1,0 +1,194 @@
+"""kopf as what tells us that something changed, and nothing else.
+
+It runs in a thread and an event loop of its own, for it cancels every task of its loop when it stops, mints
+in flight included. It has raw event handlers only: everything else that it offers writes annotations or
+finalizers into objects. When a watch breaks in a way that kopf does not expect, kopf ends: then it is begun
+anew, and what was missed comes with the list that every beginning starts with."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal
+
+import aiohttp
+import kopf
+
+from leasehold.api.base import Resource
+from leasehold.api.connection import MCPConnection
+from leasehold.api.names import API_VERSION, GROUP, VERSION
+from leasehold.api.profile import MCPServerProfile
+from leasehold.api.store import MCPCredentialStore
+from leasehold.handlers.login import connection_info
+
+EventType = Literal["ADDED", "MODIFIED", "DELETED"]
+
+WATCHED: Final[tuple[type[Resource], ...]] = (MCPConnection, MCPServerProfile, MCPCredentialStore)
+
+FIRST_BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 30.0
+HEALTHY_AFTER_SECONDS = 60.0
+"""A run that lasted as long as this was not begun in vain: the next backoff is the first one again."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WatchEvent:
+    """What a watch told; type None is an object that was already there when the watch began."""
+
+    kind: str
+    type: EventType | None
+    body: dict[str, Any]
+
+
+class KindsAreMissing(Exception):
+    """The API server does not serve our kinds yet: kopf would look once, and then watch nothing for ever."""
+
+
+class Watcher:
+    """Watches our kinds in all namespaces, from `start` to `stop`.
+
+    `sink` gets every event, and `on_failure` every end that nobody asked for and that is followed by a new
+    beginning; both are called in the event loop that was given."""
+
+    def __init__(
+        self,
+        kubeconfig: str | None,
+        loop: asyncio.AbstractEventLoop,
+        sink: Callable[[WatchEvent], None],
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        self._kubeconfig = kubeconfig
+        self._engine_loop = loop
+        self._sink = sink
+        self._on_failure = on_failure
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._stop_run: Callable[[], object] | None = None
+        self._thread = threading.Thread(target=self._run, name="leasehold-watches", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs; between two attempts it waits, and is alive."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, seconds: float = 15.0) -> bool:
+        """Ask for the end and wait for it; False where it did not come in time."""
+        with self._lock:
+            self._stopping.set()
+            if self._stop_run is not None:
+                self._stop_run()
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+        return not self.alive
+
+    def _run(self) -> None:
+        backoff = FIRST_BACKOFF_SECONDS
+        while not self._stopping.is_set():
+            begun = time.monotonic()
+            try:
+                asyncio.run(self._watch())
+                failure: Exception = RuntimeError("kopf ended by itself")
+            except Exception as error:  # noqa: BLE001  # whatever it is, the watches have to go on
+                failure = error
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - begun >= HEALTHY_AFTER_SECONDS:
+                backoff = FIRST_BACKOFF_SECONDS
+            log.warning("The watches ended, and begin anew in %s s: %s", backoff, repr(failure))
+            self._hand_over(self._on_failure, failure)
+            self._stopping.wait(backoff)
+            backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+
+    async def _watch(self) -> None:
+        # for a threading flag kopf parks a pool thread, and asyncio.run waits for that one for ever
+        stop_flag = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            self._stop_run = partial(loop.call_soon_threadsafe, stop_flag.set)
+        try:
+            checked = asyncio.create_task(_kinds_are_served(connection_info(self._kubeconfig)))
+            stopped = asyncio.create_task(stop_flag.wait())
+            await asyncio.wait({checked, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if stop_flag.is_set():
+                return
+            checked.result()
+            await kopf.operator(
+                registry=self._registry(),
+                settings=_settings(),
+                standalone=True,
+                clusterwide=True,
+                stop_flag=stop_flag,
+            )
+        finally:
+            with self._lock:
+                self._stop_run = None
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.login(registry=registry)
+        async def log_in(**_: Any) -> kopf.ConnectionInfo:
+            return connection_info(self._kubeconfig)
+
+        for resource in WATCHED:
+            kopf.on.event(GROUP, VERSION, resource.PLURAL, registry=registry)(self._teller(resource.KIND))
+        return registry
+
+    def _teller(self, kind: str) -> Callable[..., Any]:
+        async def tell(event: dict[str, Any], **_: Any) -> None:
+            self._hand_over(self._sink, WatchEvent(kind, event["type"], event["object"]))
+
+        return tell
+
+    def _hand_over(self, receiver: Callable[[Any], None], what: object) -> None:
+        try:
+            self._engine_loop.call_soon_threadsafe(receiver, what)
+        except RuntimeError:  # the engine's loop is closed: nobody is interested any more
+            self._stopping.set()
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.process.ultimate_exiting_timeout = None  # it is a SIGKILL
+    settings.posting.enabled = False
+    settings.scanning.disabled = True  # it would need to list all CRDs
+    settings.peering.standalone = True
+    settings.persistence.finalizer = (
+        f"{GROUP}/set-by-nobody"  # kopf removes its finalizer wherever it finds it
+    )
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 5
+    settings.watching.chunk_size = 500
+    settings.networking.request_timeout = 60
+    settings.networking.connect_timeout = 5
+    settings.networking.error_backoffs = (0.5, 1, 2, 4)
+    return settings
+
+
+async def _kinds_are_served(server: kopf.ConnectionInfo) -> None:
+    connector = aiohttp.TCPConnector(ssl=server.as_ssl_context())
+    timeout = aiohttp.ClientTimeout(total=30, sock_connect=5)
+    async with (
+        aiohttp.ClientSession(
+            connector=connector, headers=server.as_http_headers(), timeout=timeout
+        ) as session,
+        session.get(f"{server.server.rstrip('/')}/apis/{API_VERSION}", proxy=server.proxy_url) as response,
+    ):
+        found = await response.json() if response.ok else {}
+    missing = {kind.PLURAL for kind in WATCHED} - {entry["name"] for entry in found.get("resources", ())}
+    if missing:
+        raise KindsAreMissing(
+            f"The API server does not serve {', '.join(sorted(missing))} ({response.status})."
+        )

@@ -1,0 +1,221 @@
+"""The watches against a real API server, with the operator's own rights."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from contract.worlds import RealPeople
+from controlplane import Plane
+from controlplane.waiting import wait_until
+from handlers.cutter import Cutter
+from leasehold.api.connection import MCPConnection
+from leasehold.api.store import MCPCredentialStore
+from leasehold.handlers.watch import Watcher, WatchEvent
+from objects import a_connection
+from shipped import operator_token, shipped
+
+SECONDS = 60
+Started = Callable[[str], "Told"]
+
+
+class Told:
+    """What a watcher told the engine's event loop, and the threads that it needed."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        self.events: list[WatchEvent] = []
+        self.failures: list[Exception] = []
+        self.threads_before = set(threading.enumerate())
+        self.loop = asyncio.new_event_loop()
+        self.engine = threading.Thread(target=self.loop.run_forever, name="engine", daemon=True)
+        self.engine.start()
+        self.wrong_thread: list[str] = []
+        self.watcher = Watcher(kubeconfig, self.loop, self._take, self.failures.append)
+        self.watcher.start()
+
+    def _take(self, event: WatchEvent) -> None:
+        if threading.current_thread() is not self.engine:
+            self.wrong_thread.append(threading.current_thread().name)
+        self.events.append(event)
+
+    def waits_for(self, resource: MCPConnection | MCPCredentialStore, *types: str | None) -> None:
+        """Wait until the last event on that object is of one of these types."""
+        wait_until(lambda: self.last(resource) in types, SECONDS, f"an event {types} on {resource.key}")
+
+    def last(self, resource: MCPConnection | MCPCredentialStore) -> str | None:
+        """The type of the last event on that object; "silence" where there was none."""
+        uid = resource.metadata.uid
+        found = [event.type for event in self.events if event.body["metadata"]["uid"] == uid]
+        return found[-1] if found else "silence"
+
+    def end(self) -> None:
+        assert self.watcher.stop(SECONDS)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.engine.join()
+        self.loop.close()
+
+
+@pytest.fixture(scope="module")
+def people(plane: Plane) -> Iterator[RealPeople]:
+    with shipped(plane):
+        yield RealPeople(plane)
+
+
+@pytest.fixture
+def kubeconfig(people: RealPeople, tmp_path: Path) -> str:
+    """The operator's, as a file with a token file beside it."""
+    return _kubeconfig(people.plane, tmp_path, people.plane.apiserver.url)
+
+
+@pytest.fixture
+def started() -> Iterator[Started]:
+    running: list[Told] = []
+
+    def start(kubeconfig: str) -> Told:
+        running.append(Told(kubeconfig))
+        return running[-1]
+
+    yield start
+    for told in running:
+        told.end()
+
+
+def _kubeconfig(plane: Plane, directory: Path, server: str) -> str:
+    (directory / "token").write_text(operator_token(plane))
+    config = {
+        "clusters": [
+            {
+                "name": "c",
+                "cluster": {"server": server, "certificate-authority": str(plane.apiserver.ca_path)},
+            }
+        ],
+        "users": [{"name": "u", "user": {"tokenFile": "token"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    path = directory / "kubeconfig.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return str(path)
+
+
+def a_store(people: RealPeople, name: str) -> MCPCredentialStore:
+    spec = {"address": "https://vault.example.com", "auth": {"mount": "jwt"}}
+    people.plane.kubectl("delete", "--ignore-not-found", "mcpcredentialstores", name)
+    return people.create(MCPCredentialStore.model_validate({"metadata": {"name": name}, "spec": spec}))
+
+
+def test_what_was_there_is_told_first_and_then_every_change(
+    people: RealPeople, kubeconfig: str, started: Started
+) -> None:
+    connection = people.create(a_connection(namespace=people.namespace()))
+    store = a_store(people, "watched")
+    told = started(kubeconfig)
+    told.waits_for(connection, None)
+    told.waits_for(store, None)
+    later = people.create(a_connection(namespace=people.namespace()))
+    told.waits_for(later, "ADDED")
+    people.edit(connection)
+    told.waits_for(connection, "MODIFIED")
+    people.delete(later)
+    told.waits_for(later, "DELETED")
+    assert told.failures == []
+    assert told.wrong_thread == []
+
+
+def test_nothing_is_written_into_what_is_watched(
+    people: RealPeople, kubeconfig: str, started: Started
+) -> None:
+    connection = people.create(a_connection(namespace=people.namespace()))
+    told = started(kubeconfig)
+    told.waits_for(connection, None)
+    people.edit(connection)
+    told.waits_for(connection, "MODIFIED")
+    edited = people.find(connection)
+    people.edit(connection)
+    wait_until(lambda: _count(told, connection) >= 3, SECONDS, "the second edit is told")
+    found = people.find(connection)
+    assert edited is not None
+    assert found is not None
+    assert found.metadata.annotations == connection.metadata.annotations
+    assert found.metadata.finalizers == ()
+    assert found.status == connection.status
+
+
+def test_changes_are_told_after_the_api_server_was_away(
+    people: RealPeople, kubeconfig: str, started: Started
+) -> None:
+    before = people.create(a_connection(namespace=people.namespace()))
+    told = started(kubeconfig)
+    told.waits_for(before, None)
+    people.plane.apiserver.restart()
+    people.edit(before)
+    told.waits_for(before, "MODIFIED", None)
+    wait_until(lambda: _labelled(told, before), SECONDS, "the edit itself is told")
+    after = people.create(a_connection(namespace=people.namespace()))
+    told.waits_for(after, "ADDED", None)
+
+
+def test_a_watch_that_ends_with_an_error_is_begun_anew_and_reported(
+    people: RealPeople, tmp_path: Path, started: Started
+) -> None:
+    with Cutter(people.plane) as cutter:
+        connection = people.create(a_connection(namespace=people.namespace()))
+        told = started(_kubeconfig(people.plane, tmp_path, cutter.url))
+        told.waits_for(connection, None)
+        cutter.end_watches_with_an_error()
+        wait_until(lambda: told.failures, SECONDS, "the failure is reported")
+        assert told.watcher.alive
+        people.edit(connection)
+        wait_until(lambda: _labelled(told, connection), SECONDS, "the edit is told")
+
+
+def test_it_stops_while_the_api_server_is_away_and_leaves_no_thread(
+    people: RealPeople, tmp_path: Path
+) -> None:
+    with Cutter(people.plane) as cutter:
+        connection = people.create(a_connection(namespace=people.namespace()))
+        told = Told(_kubeconfig(people.plane, tmp_path, cutter.url))
+        told.waits_for(connection, None)
+    told.end()
+    assert not told.watcher.alive
+    assert set(threading.enumerate()) <= told.threads_before
+
+
+def test_it_waits_for_kinds_that_are_not_installed_yet(
+    people: RealPeople, tmp_path: Path, started: Started
+) -> None:
+    connection = people.create(a_connection(namespace=people.namespace()))
+    with Cutter(people.plane) as cutter:
+        cutter.kinds_are_hidden = True
+        told = started(_kubeconfig(people.plane, tmp_path, cutter.url))
+        wait_until(lambda: told.failures, SECONDS, "the missing kinds are reported")
+        assert "mcpconnections" in str(told.failures[0])
+        cutter.kinds_are_hidden = False
+        told.waits_for(connection, None)
+
+
+def test_a_token_that_was_replaced_in_its_file_is_used(
+    people: RealPeople, tmp_path: Path, started: Started
+) -> None:
+    connection = people.create(a_connection(namespace=people.namespace()))
+    kubeconfig = _kubeconfig(people.plane, tmp_path, people.plane.apiserver.url)
+    (tmp_path / "token").write_text("expired")
+    told = started(kubeconfig)
+    wait_until(lambda: told.failures, SECONDS, "the refused login is reported")
+    (tmp_path / "token").write_text(operator_token(people.plane))
+    told.waits_for(connection, None)
+
+
+def _count(told: Told, connection: MCPConnection) -> int:
+    return sum(event.body["metadata"]["uid"] == connection.metadata.uid for event in told.events)
+
+
+def _labelled(told: Told, connection: MCPConnection) -> bool:
+    return any(
+        event.body["metadata"]["uid"] == connection.metadata.uid
+        and "edited" in event.body["metadata"].get("labels", {})
+        for event in told.events
+    )
