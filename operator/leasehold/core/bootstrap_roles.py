@@ -89,9 +89,8 @@ def connection_role(shared: Sequence[Minting], options: BootstrapOptions) -> Rol
     if store.spec.auth.method is AuthMethod.KUBERNETES:
         bounds = _kubernetes_bounds(audience, list(options.namespaces) or ["*"], "*")
     else:
-        bounds = _jwt_bounds(audience)
-        if options.namespaces:
-            bounds["bound_claims"] = {NAMESPACE_CLAIM: list(options.namespaces)}
+        claims = {NAMESPACE_CLAIM: list(options.namespaces)} if options.namespaces else {}
+        bounds = _jwt_bounds(audience) | {"bound_claims": claims}
     policies = [profile_policy(store, each.profile, each.recipe).name for each in shared]
     seconds = max(token_seconds(each.recipe, store) for each in shared)
     settings = bounds | _token_settings(policies, seconds)
@@ -99,9 +98,11 @@ def connection_role(shared: Sequence[Minting], options: BootstrapOptions) -> Rol
 
 
 def _jwt_bounds(audience: str) -> dict[str, Any]:
-    return {
+    return {  # all bounds, also the empty ones: Vault keeps what a write leaves out
         "role_type": "jwt",
         "bound_audiences": [audience],
+        "bound_subject": "",
+        "bound_claims": {},
         "user_claim": "sub",
         "claim_mappings": dict(CLAIM_MAPPINGS),
     }

@@ -66,7 +66,7 @@ def _role(role: Role, our_mounts: Container[str]) -> str:
     settings: dict[str, Any] = {
         "backend": Reference(f"{mounted}.{_label(role.mount)}.path") if ours else role.mount,
         "role_name": role.name,
-        **role.settings,
+        **{name: value for name, value in role.settings.items() if value not in ("", {})},
     }
     settings["token_policies"] = [
         Reference(f"vault_policy.{_label(name)}.name") for name in role.settings["token_policies"]
