@@ -22,6 +22,11 @@ verify: install ## lint, types, layers and generated files: what every change mu
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy operator tests
 	$(VENV)/bin/lint-imports
+	PYTHONPATH=operator $(PY) -m leasehold.api.generate --check
+
+.PHONY: generate
+generate: install ## write crds/ and the API reference anew from the models
+	PYTHONPATH=operator $(PY) -m leasehold.api.generate
 
 .PHONY: format
 format: install ## rewrite the code in the project's format

@@ -25,6 +25,7 @@ from leasehold.api.rules import (
     MAP_TYPE,
     ListType,
     add_validations,
+    keys_match,
     rule,
     rules_of,
     transitions_of,
@@ -55,15 +56,8 @@ DNSSubdomain = Annotated[
         pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
     ),
 ]
-LabelKey = Annotated[
-    str,
-    StringConstraints(
-        min_length=1,
-        max_length=317,
-        pattern=r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
-    ),
-    Field(description="write label keys as name or prefix/name, as in app.kubernetes.io/name"),
-]
+LABEL_KEY = r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317, pattern=LABEL_KEY)]
 LabelValue = Annotated[
     str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
 ]
@@ -222,7 +216,11 @@ class LabelSelector(ApiModel):
 
     model_config = ConfigDict(json_schema_extra={MAP_TYPE: "atomic"})
 
-    match_labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=64)] = Field(default_factory=dict)
+    match_labels: Annotated[
+        dict[str, LabelValue],
+        Field(max_length=64),
+        keys_match(LABEL_KEY, 317, "write label keys as name or prefix/name, as in app.kubernetes.io/name"),
+    ] = Field(default_factory=dict)
     """Labels that must all be there with exactly these values."""
     match_expressions: Annotated[tuple[LabelSelectorRequirement, ...], Field(max_length=64), ATOMIC] = ()
     """Expressions that must all hold."""

@@ -17,7 +17,7 @@ from leasehold.api.base import (
     Time,
 )
 from leasehold.api.profile import CredentialType, Team, Transport
-from leasehold.api.rules import SET, Immutable, ListType, rule, transition
+from leasehold.api.rules import SET, Immutable, ListType, keys_match, rule, transition
 
 MAX_LEDGER_ENTRIES = 8
 """The schema's bound; no mint begins with more than one place left."""
@@ -25,15 +25,6 @@ MAX_LEDGER_ENTRIES = 8
 ANOTHER_CONNECTION = "create another connection, and delete this one when it is no longer used"
 
 User = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-SecretKey = Annotated[
-    str,
-    StringConstraints(
-        min_length=1, max_length=253, pattern=r"^([-_a-zA-Z0-9]|[.][-_a-zA-Z0-9])[-._a-zA-Z0-9]*$"
-    ),
-    Field(
-        description="write keys as a Secret allows them: letters, digits, '-', '_' and '.', as in mcp.json"
-    ),
-]
 
 
 class Agent(ApiModel):
@@ -81,11 +72,16 @@ class Output(ApiModel):
     ]
     """The Secret's name, in the same namespace. It must be free."""
     templates: Annotated[
-        dict[SecretKey, Annotated[str, StringConstraints(min_length=1, max_length=16384)]],
+        dict[str, Annotated[str, StringConstraints(min_length=1, max_length=16384)]],
         Field(max_length=16),
+        keys_match(
+            "^([-_a-zA-Z0-9]|[.][-_a-zA-Z0-9])[-._a-zA-Z0-9]*$",
+            253,
+            "write keys as a Secret allows them: letters, digits, '-', '_' and '.', as in mcp.json",
+        ),
     ] = Field(default_factory=dict)
-    """The Secret's keys and their texts, in which {{ name }} stands for a field of the credential, or for
-    server_url, connection, namespace or expiry_time. Without templates, each field is its own key."""
+    """Further keys of the Secret and their texts, in which {{ name }} stands for a field of the credential,
+    or for a fact of the connection such as server_url. Each field of the credential is a key, too."""
 
 
 class MCPConnectionSpec(ApiModel):
@@ -165,6 +161,8 @@ class LedgerEntry(ApiModel):
     """When it was minted."""
     expiry_time: Time | None = None
     """When it runs out by itself."""
+    residual_time: Time | None = None
+    """Until when it may work although it was revoked: the notAfter of a certificate."""
     end_time: Time | None = None
     """When a retiring one is revoked."""
     mint_deadline_time: Time | None = None
@@ -226,6 +224,8 @@ class MCPConnectionStatus(ApiModel):
 
     backoff: Backoff | None = None
     """Work that failed and is due again."""
+    revoked_certificate_until: Time | None = None
+    """Until when a revoked certificate still convinces whoever does not ask for revocations."""
 
     observed_generation: ObservedGeneration = 0
     """The metadata.generation that this status is about."""

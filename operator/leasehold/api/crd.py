@@ -82,6 +82,9 @@ COLUMNS: Final[Mapping[type[Resource], Sequence[Column]]] = {
     ),
 }
 
+UNOBSERVED: Final = {"observedGeneration": 0}
+"""What a new object is born with: no generation is 0, so tools wait instead of taking it for settled."""
+
 SELECTABLE_FIELDS: Final[Mapping[type[Resource], Sequence[str]]] = {
     MCPConnection: (".spec.profile", ".spec.owner.team"),
 }
@@ -132,6 +135,6 @@ def schema_of(kind: type[Resource]) -> dict[str, Any]:
             "kind": {"description": "The kind of this object.", "type": "string"},
             "metadata": {"type": "object"},
             "spec": structural(spec),
-            "status": structural(status, with_defaults=False),
+            "status": structural(status, with_defaults=False) | {"default": UNOBSERVED},
         },
     }

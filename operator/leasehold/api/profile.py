@@ -6,17 +6,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from leasehold.api.base import ApiModel, Conditions, Integer, LabelSelector, ObservedGeneration, Resource
-from leasehold.api.rules import ATOMIC, SET, Cause, Immutable, rule
+from leasehold.api.rules import ATOMIC, SET, Cause, Immutable, keys_match, rule
 from leasehold.api.store import StoreName, VaultName, VaultPath
 from leasehold.api.urls import ServerURL
 
 Team = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-
-ParameterName = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$"),
-    Field(description="write the parameters' names as Vault does, as in common_name"),
-]
 
 ANOTHER_PROFILE = "what was reviewed is this server; register another profile for another one"
 
@@ -101,7 +95,11 @@ class CredentialRecipe(ApiModel):
     """What is read or written, as in database/creds/orders-read. Only type Token can do without: then the
     credential is the login token itself."""
     parameters: Annotated[
-        dict[ParameterName, Annotated[str, StringConstraints(max_length=4096)]], Field(max_length=32)
+        dict[str, Annotated[str, StringConstraints(max_length=4096)]],
+        Field(max_length=32),
+        keys_match(
+            "^[A-Za-z_][A-Za-z0-9_-]*$", 128, "write the parameters' names as Vault does, as in common_name"
+        ),
     ] = Field(default_factory=dict)
     """What is sent with method Write. Never a secret: everybody who may read the profile reads it."""
     type: CredentialType
@@ -114,7 +112,7 @@ class CredentialRecipe(ApiModel):
 
     @rule(
         "has(self.path) || self.type == 'Token'",
-        "set path to what is read or written in the store; only type Token can do without",
+        "set path to what is read or written in the store: only type Token can do without",
         field="path",
         cause=Cause.REQUIRED,
     )

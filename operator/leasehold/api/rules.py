@@ -130,6 +130,16 @@ def lacks(pattern: str, message: str) -> Holds:
     return Holds(f"!self.matches(r'{pattern}')", message, lambda value: not found(value))
 
 
+def keys_match(pattern: str, longest: int, message: str) -> Holds:
+    """A map whose keys are no longer than that, and match. (Keys have no schema of their own.)"""
+    found = _finder(pattern)
+    return Holds(
+        f"self.all(key, size(key) <= {longest} && key.matches(r'{pattern}'))",
+        message,
+        lambda mapping: all(len(key) <= longest and found(key) for key in mapping),
+    )
+
+
 def _finder(pattern: str) -> Callable[[Any], bool]:
     """The Rust engine of pydantic, not `re`: its `$` is the very end, as for the API server."""
     if "'" in pattern:

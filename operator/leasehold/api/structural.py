@@ -5,7 +5,7 @@ enforces."""
 from collections.abc import Mapping
 from typing import Any, Final
 
-from leasehold.api.rules import LIST_MAP_KEYS, LIST_TYPE, MAP_TYPE, VALIDATIONS, Rule, add_validations
+from leasehold.api.rules import LIST_MAP_KEYS, LIST_TYPE, MAP_TYPE, VALIDATIONS
 
 COPIED: Final = (
     "type",
@@ -38,10 +38,8 @@ TRANSLATED: Final = (
     "exclusiveMaximum",
     "exclusiveMinimum",
     "items",
-    "patternProperties",
     "additionalProperties",
     "properties",
-    "propertyNames",
     "title",
 )
 
@@ -119,29 +117,9 @@ class _Translation:
                 made[inclusive] = flat[exclusive] + step
 
     def _map(self, made: dict[str, Any], flat: Mapping[str, Any], path: str) -> None:
-        """A map of strings to one kind of value. Keys have no schema: their bounds become a rule."""
-        patterns = dict(flat.get("patternProperties", {}))
-        keys = dict(flat.get("propertyNames", {}))
-        kinds_of_value = [*patterns.values(), flat.get("additionalProperties")]
-        match kinds_of_value:
-            case [dict(values), None]:
-                keys["pattern"] = next(iter(patterns))
-            case [dict(values)]:
-                pass
-            case _:
-                raise NotStructural(f"{path} is no map of one kind of value")
+        values = flat.get("additionalProperties")
+        if not isinstance(values, Mapping):
+            raise NotStructural(
+                f"{path or 'the schema'} is neither an object of fields nor a map of one kind of value"
+            )
         made["additionalProperties"] = self.of(values, f"{path}{{}}")
-        if keys:
-            add_validations(made, [_rule_for_keys(keys, path)])
-
-
-def _rule_for_keys(keys: dict[str, Any], path: str) -> Rule:
-    message = keys.pop("description", None)
-    shortest, longest = keys.pop("minLength", 0), keys.pop("maxLength", None)
-    pattern = keys.pop("pattern", None)
-    if message is None or longest is None or pattern is None or keys:
-        raise NotStructural(
-            f"{path} needs a description, a pattern and a maxLength for its keys, and no more"
-        )
-    test = f"size(key) >= {shortest} && size(key) <= {longest} && key.matches(r'{pattern}')"
-    return Rule(f"self.all(key, {test})", message)
