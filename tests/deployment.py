@@ -134,7 +134,7 @@ class Operator:
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode()
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, name: str, /, **labels: str) -> float:
         """The sum of all series of that name that have these labels."""
         total = 0.0
         for line in self.get("/metrics")[1].splitlines():
@@ -312,11 +312,13 @@ class Deployment:
             return found if ready.get("observedGeneration") == found.metadata.generation else None
 
         try:
-            return wait_until(arrived, seconds, f"{connection.key} is {reason}")
+            found = wait_until(arrived, seconds, f"{connection.key} is {reason}")
         except WaitTimedOut as late:
             found = self.find(connection.metadata.namespace, connection.metadata.name)
             state = json.dumps(found.status.to_wire(), indent=1) if found else "gone"
             raise AssertionError(f"{late}\nits status: {state}") from late
+        assert found is not None
+        return found
 
     def wait_gone(self, connection: MCPConnection, seconds: float = 30) -> None:
         """Until the object is gone."""

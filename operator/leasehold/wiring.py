@@ -70,6 +70,7 @@ def build_engine(
         reconciler,
         events,
         metrics,
+        gatherer.refresh_revocations,
         workers=settings.workers,
         urgent_workers=max(settings.workers // 4, 1),
         resync_seconds=settings.resync_seconds,

@@ -76,6 +76,11 @@ class Gatherer:
             revocations=self._known_revocations,
         )
 
+    async def refresh_revocations(self) -> bool:
+        """List the revocations anew; whether they are others than before."""
+        before, self._known_revocations = self._known_revocations, await self._revocations()
+        return before != self._known_revocations
+
     async def observe_for_fence(self, connection: MCPConnection) -> Observation:
         """The newest that is known of a connection, with a list of revocations begun after this call."""
         revocations = await self._revocations()

@@ -105,6 +105,7 @@ class Reconciler:
         fault = await self._end(work, plan.endings, o)
         if plan.abandon is not None:
             self._abandon(work, plan.abandon)
+            again = True
         try:
             if plan.delete_secret:
                 await self._secrets.delete(work)

@@ -4,7 +4,7 @@ A stop finishes what is under way, mints and revocations alike, and starts nothi
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -44,6 +44,7 @@ class Engine:
         reconciler: Reconciler,
         events: EventRecorder,
         metrics: Metrics,
+        revocations_changed: Callable[[], Awaitable[bool]],
         *,
         workers: int,
         urgent_workers: int,
@@ -54,6 +55,7 @@ class Engine:
         self._reconciler = reconciler
         self._events = events
         self._metrics = metrics
+        self._revocations_changed = revocations_changed
         self._workers = workers
         self._urgent_workers = urgent_workers
         self._resync_seconds = resync_seconds
@@ -260,6 +262,9 @@ class Engine:
                     self._changed(resource)
             for key in known - there:
                 await self._forget_if_gone(kind, key)
+        if await self._revocations_changed():
+            for connection in self._inventory.connections:
+                self._queue.add(connection.key, Lane.BREAKGLASS)
         self._listed_at = self._loop.time()
 
     async def _forget_if_gone(self, kind: type[Resource], key: str) -> None:

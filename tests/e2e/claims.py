@@ -1,0 +1,123 @@
+"""What the end-to-end tests have in common: claims on the sample database, and proof that a login works."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from controlplane import Plane
+from controlplane.waiting import wait_until
+from deployment import Deployment, condition
+from leasehold.api.connection import EntryState, MCPConnection
+from shipped import MANIFESTS
+
+ORDERS = {"path": "database/creds/orders-read", "type": "Lease"}
+
+Secret = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A Ready connection to the sample database, and what its Secret held."""
+
+    connection: MCPConnection
+    secret: Secret
+
+    @property
+    def namespace(self) -> str:
+        """The team's namespace."""
+        return self.connection.metadata.namespace
+
+
+def claim(
+    deployment: Deployment, recipe: dict[str, Any] | None = None, reason: str = "Active", **spec: Any
+) -> Claim:
+    """A new team with a new profile and a Ready connection."""
+    namespace = deployment.namespace()
+    profile = deployment.profile({**ORDERS, **(recipe or {})})
+    connection = deployment.connection(namespace, profile.metadata.name, **spec)
+    ready = deployment.wait_for(connection, reason)
+    return Claim(ready, the_secret(deployment, ready))
+
+
+def the_secret(deployment: Deployment, connection: MCPConnection) -> Secret:
+    """The Secret's data, which has to be there."""
+    secret = deployment.secret(connection.metadata.namespace, connection.metadata.name)
+    assert secret is not None
+    return secret
+
+
+def rows(plane: Plane, secret: Secret) -> int:
+    """How many orders the login of a Secret can read."""
+    dsn = plane.postgres.dsn("orders", user=secret["username"], password=secret["password"])
+    with psycopg.connect(dsn) as database:
+        found = database.execute("select count(*) from orders").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def works(plane: Plane, secret: Secret) -> bool:
+    """Whether PostgreSQL lets the login in."""
+    try:
+        return rows(plane, secret) == 3
+    except psycopg.OperationalError as refused:
+        if "authentication failed" in str(refused) or "does not exist" in str(refused):
+            return False
+        raise
+
+
+def generations(connection: MCPConnection) -> dict[int, EntryState]:
+    """The ledger as generation → state."""
+    return {entry.generation: entry.state for entry in connection.status.ledger}
+
+
+def wait_generation(deployment: Deployment, connection: MCPConnection, at_least: int) -> MCPConnection:
+    """The connection once that generation is Current."""
+
+    def arrived() -> MCPConnection | None:
+        found = deployment.find(connection.metadata.namespace, connection.metadata.name)
+        if found is None:
+            return None
+        current = [number for number, state in generations(found).items() if state is EntryState.CURRENT]
+        return found if current and max(current) >= at_least else None
+
+    found = wait_until(arrived, 40, f"generation {at_least} of {connection.key} is Current")
+    assert found is not None
+    return found
+
+
+def message(connection: MCPConnection, kind: str = "Ready") -> str:
+    """What a condition says."""
+    return str(condition(connection, kind).get("message", ""))
+
+
+@contextlib.contextmanager
+def ledger_unguarded(deployment: Deployment) -> Iterator[None]:
+    """Let an administrator write status, as in a cluster where the policies are not installed."""
+    plane = deployment.plane
+    plane.kubectl("delete", "validatingadmissionpolicybinding", "leasehold-ledger-status")
+    try:
+        yield
+    finally:
+        plane.kubectl("apply", "--filename", str(MANIFESTS / "admission.yaml"))
+
+
+def clear_status(deployment: Deployment, connection: MCPConnection) -> None:
+    """Wipe the status, as a careless restore or a mistaken hand does."""
+    with ledger_unguarded(deployment):
+
+        def cleared() -> bool:
+            command = [
+                "patch",
+                "mcpconnection",
+                connection.metadata.name,
+                "--type=json",
+                "--subresource=status",
+            ]
+            command += [f"--namespace={connection.metadata.namespace}"]
+            command += ['--patch=[{"op": "remove", "path": "/status"}]']
+            return deployment.plane.kubectl(*command, check=False).returncode == 0
+
+        wait_until(cleared, 15, "the status is cleared")
