@@ -18,14 +18,19 @@ ROOT = Path(__file__).resolve().parent.parent
 MANIFESTS = ROOT / "charts" / "manifests"
 
 
-@contextmanager
-def shipped(plane: Plane) -> Iterator[None]:
-    """Install everything; at the end the policies are lifted, so that other tests have an open cluster."""
+def install(plane: Plane) -> None:
+    """CRDs, then the policies, then the rights; returns when the policies act."""
     plane.kubectl("apply", "--filename", str(ROOT / "crds"))
     plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", str(ROOT / "crds"))
     plane.kubectl("apply", "--filename", str(MANIFESTS / "admission.yaml"))
     plane.kubectl("apply", "--filename", str(MANIFESTS / "rbac.yaml"))
     wait_until(lambda: _policies_act(plane), 30, "the admission policies act")
+
+
+@contextmanager
+def shipped(plane: Plane) -> Iterator[None]:
+    """Install everything; at the end the policies are lifted, so that other tests have an open cluster."""
+    install(plane)
     try:
         yield
     finally:

@@ -6,7 +6,6 @@ finalizers into objects. When a watch breaks in a way that kopf does not expect,
 anew, and what was missed comes with the list that every beginning starts with."""
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -32,8 +31,6 @@ FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 HEALTHY_AFTER_SECONDS = 60.0
 """A run that lasted as long as this was not begun in vain: the next backoff is the first one again."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,6 @@ class Watcher:
                 return
             if time.monotonic() - begun >= HEALTHY_AFTER_SECONDS:
                 backoff = FIRST_BACKOFF_SECONDS
-            log.warning("The watches ended, and begin anew in %s s: %s", backoff, repr(failure))
             self._hand_over(self._on_failure, failure)
             self._stopping.wait(backoff)
             backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
