@@ -1,9 +1,10 @@
 """Every rule is written twice, once in Python and once in CEL, side by side: the API server refuses an object
 for the same reason, in the same words, as the models that read it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -75,21 +76,24 @@ def _mark(attribute: str, marked: Rule) -> Callable[[Check], Check]:
     return decorate
 
 
-def rules_of(model: type) -> Iterator[tuple[str, Rule]]:
+def rules_of(model: type) -> tuple[tuple[str, Rule], ...]:
     """The model's rules by the names of their methods, in the order in which they are written."""
     return _marked(model, "__leasehold_rule__")
 
 
-def transitions_of(model: type) -> Iterator[tuple[str, Rule]]:
+def transitions_of(model: type) -> tuple[tuple[str, Rule], ...]:
     """The model's rules for changes, likewise."""
     return _marked(model, "__leasehold_transition__")
 
 
-def _marked(model: type, attribute: str) -> Iterator[tuple[str, Rule]]:
-    for ancestor in reversed(model.__mro__):
-        for name, member in vars(ancestor).items():
-            if isinstance(found := getattr(member, attribute, None), Rule):
-                yield name, found
+@cache
+def _marked(model: type, attribute: str) -> tuple[tuple[str, Rule], ...]:
+    return tuple(
+        (name, found)
+        for ancestor in reversed(model.__mro__)
+        for name, member in vars(ancestor).items()
+        if isinstance(found := getattr(member, attribute, None), Rule)
+    )
 
 
 # Rules for one value: metadata of an Annotated type.
