@@ -1,12 +1,14 @@
-"""Connections, profiles and ledger entries by intent, for tests of what is seen from outside."""
+"""Connections, profiles, stores and ledger entries by intent, for tests of what is seen from outside."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
+from leasehold.api.names import FINALIZER
 from leasehold.api.profile import CredentialType, MCPServerProfile
 from leasehold.api.reasons import Reason
+from leasehold.api.store import MCPCredentialStore
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
@@ -20,8 +22,9 @@ def a_connection(
     spec: Mapping[str, Any] | None = None,
     status: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> MCPConnection:
-    """A connection as the API server would hand it out; `spec` and `status` replace whole fields."""
+    """A connection as the API server would hand it out; `spec`, `status` and `metadata` replace whole fields."""
     return MCPConnection.model_validate(
         {
             "apiVersion": "leasehold.dev/v1alpha1",
@@ -32,6 +35,7 @@ def a_connection(
                 "uid": uid,
                 "generation": 3,
                 "labels": dict(labels or {}),
+                **(metadata or {}),
             },
             "spec": {
                 "agent": {"name": "support-bot", "serviceAccountName": "support-bot"},
@@ -46,6 +50,23 @@ def a_connection(
                 **(spec or {}),
             },
             "status": dict(status or {}),
+        }
+    )
+
+
+def a_store(
+    name: str = "default", *, metadata: Mapping[str, Any] | None = None, **spec: Any
+) -> MCPCredentialStore:
+    """A store whose requests end after one second, and that we hold."""
+    return MCPCredentialStore.model_validate(
+        {
+            "metadata": {"name": name, "uid": "store-uid", "finalizers": [FINALIZER], **(metadata or {})},
+            "spec": {
+                "address": "https://vault.example.com",
+                "auth": {"mount": "jwt"},
+                "maxRequestSeconds": 1,
+                **spec,
+            },
         }
     )
 
