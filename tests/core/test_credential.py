@@ -59,7 +59,7 @@ def an_answer(
         data=Sealed({"password": "pa55"} if data is None else data),
         lease_id=lease_id,
         lease_seconds=seconds,
-        auth=MintedToken(**(child | auth)) if auth else None,
+        auth=MintedToken(**{**child, **auth}) if auth else None,
     )
 
 
