@@ -219,7 +219,11 @@ class Deployment:
         return name
 
     def profile(
-        self, credential: Mapping[str, Any] | None = None, name: str | None = None, **spec: Any
+        self,
+        credential: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        store: MCPCredentialStore | None = None,
+        **spec: Any,
     ) -> MCPServerProfile:
         """Register a server; its Vault role and policy come from the bootstrap."""
         name = name or f"server-{uuid.uuid4().hex[:8]}"
@@ -238,9 +242,9 @@ class Deployment:
             }
             body["spec"]["credential"] = {**defaults, **credential}
         profile = MCPServerProfile.model_validate(body)
-        if credential is not None and body["spec"]["credential"]["storeName"] == STORE:
+        if credential is not None:
             with self._lock:
-                apply_setup(self.vault, vault_setup([self.store], [profile], self.options))
+                apply_setup(self.vault, vault_setup([store or self.store], [profile], self.options))
         self.plane.apply(body)
         return profile
 
@@ -280,15 +284,22 @@ class Deployment:
         found: dict[str, Any] | None = json.loads(text) if text.strip() else None
         return found
 
-    def patch(
-        self, connection: MCPConnection, patch: Mapping[str, Any], subresource: str | None = None
-    ) -> None:
+    def patch(self, connection: MCPConnection, patch: Mapping[str, Any]) -> None:
         """A merge patch by an administrator."""
         arguments = ["patch", "mcpconnection", connection.metadata.name, "--type=merge"]
         arguments += [f"--namespace={connection.metadata.namespace}", f"--patch={json.dumps(patch)}"]
-        if subresource is not None:
-            arguments.append(f"--subresource={subresource}")
         self.plane.kubectl(*arguments)
+
+    def patch_status(self, connection: MCPConnection, patch: Mapping[str, Any]) -> None:
+        """A merge patch of the status, once the API server lets an administrator do it."""
+        command = ["patch", "mcpconnection", connection.metadata.name, "--type=merge", "--subresource=status"]
+        command += [
+            f"--namespace={connection.metadata.namespace}",
+            f"--patch={json.dumps({'status': patch})}",
+        ]
+        wait_until(
+            lambda: self.plane.kubectl(*command, check=False).returncode == 0, 15, "the status is patched"
+        )
 
     def secret(self, namespace: str, name: str = "agent-server") -> dict[str, str] | None:
         """The decoded data of a Secret; None where there is none."""

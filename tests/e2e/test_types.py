@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from controlplane.vaultapi import VaultRefused
 from controlplane.vaultsetup import (
+    create_token_reviewer,
+    setup_kubernetes_auth,
     setup_kv_engine,
     setup_oidc_tokens,
     setup_pki_engine,
@@ -17,7 +19,7 @@ from controlplane.vaultsetup import (
 )
 from controlplane.waiting import wait_until
 from deployment import Deployment, Operator, condition
-from e2e.claims import claim, generations, message, the_secret
+from e2e.claims import claim, generations, message, the_secret, works
 
 
 def verify_signature(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
@@ -166,6 +168,45 @@ def test_a_static_secret_is_handed_out_and_said_to_have_no_end(
     delete(deployment, claimed.namespace)
     endings = [each["data"]["reason"] for each in operator.audit(claimed.connection)]
     assert "NotRevocable" in endings
+
+
+def test_a_store_with_kubernetes_auth_mints_as_well(deployment: Deployment, operator: Operator) -> None:
+    plane = deployment.plane
+    setup_kubernetes_auth(
+        deployment.vault,
+        "kubernetes-e2e",
+        host=plane.apiserver.url,
+        ca=plane.apiserver.ca_path,
+        reviewer_token=create_token_reviewer(plane),
+    )
+    store = deployment.register_store(
+        "kube", "kubernetes-e2e", auth={"method": "Kubernetes", "mount": "kubernetes-e2e"}
+    )
+    recipe = {"path": "database/creds/orders-read", "type": "Lease", "storeName": "kube"}
+    profile = deployment.profile(recipe, store=store)
+    namespace = deployment.namespace()
+    connection = deployment.connection(namespace, profile.metadata.name)
+    secret = the_secret(deployment, deployment.wait_for(connection, "Active"))
+    assert works(plane, secret)
+    delete(deployment, namespace)
+    assert not works(plane, secret)
+
+
+def test_a_store_stays_until_no_ledger_names_it(deployment: Deployment, operator: Operator) -> None:
+    store = deployment.register_store("going", "jwt-going")
+    recipe = {"path": "database/creds/orders-read", "type": "Lease", "storeName": "going", "ttlSeconds": 12}
+    profile = deployment.profile(recipe, store=store)
+    namespace = deployment.namespace()
+    connection = deployment.connection(namespace, profile.metadata.name)
+    secret = the_secret(deployment, deployment.wait_for(connection, "Active"))
+    deployment.plane.kubectl("delete", "mcpstore", "going", "--wait=false")
+    drained = deployment.wait_for(connection, "StoreUnavailable")
+    assert "is being deleted" in message(drained)
+    assert deployment.get_json("mcpcredentialstore", "", "going") is not None
+    wait_until(
+        lambda: deployment.get_json("mcpcredentialstore", "", "going") is None, 60, "the store is released"
+    )
+    assert not works(deployment.plane, secret)
 
 
 def test_a_vault_that_refuses_says_what_to_mend(deployment: Deployment, operator: Operator) -> None:
