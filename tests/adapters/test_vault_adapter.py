@@ -462,10 +462,11 @@ def test_a_revocation_overtakes_mints_that_fill_their_threads() -> None:
         run(scenario, lambda: HvacVault(identity, threads=2))
 
 
-def test_a_mint_waits_for_its_turn_and_a_revocation_does_not() -> None:
+def test_a_login_waits_for_its_turn_and_neither_a_mint_nor_a_revocation_does() -> None:
     async def scenario(vault: HvacVault) -> None:
+        await login(vault, store)
+        waiting = asyncio.ensure_future(login(vault, store))
         await mint(vault, store)
-        waiting = asyncio.ensure_future(mint(vault, store))
         await asyncio.gather(*(vault.revoke_accessor(store, f"a{number}") for number in range(5)))
         assert not waiting.done()
         waiting.cancel()
@@ -477,8 +478,34 @@ def test_a_mint_waits_for_its_turn_and_a_revocation_does_not() -> None:
 
     with StrangeVault(answer).serving() as strange:
         store = store_at(strange.address)
-        run(scenario, lambda: HvacVault(identity, requests_per_second=0.001, burst=1))
-    assert sum("creds" in seen.path for seen in strange.seen) == 1
+        run(scenario, lambda: HvacVault(identity, requests_per_second=0.001, burst=2))
+    logins = sum(seen.path.endswith("/login") for seen in strange.seen)
+    assert logins == 1 + 1, "the first connection's, and the operator's own, which goes past"
+
+
+def test_a_mint_that_cannot_leave_at_once_never_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be under way after the time by which the ledger says that it is over."""
+    monkeypatch.setattr("leasehold.adapters.vault.SEND_WITHIN_SECONDS", 0.2)
+    late = threading.Event()
+
+    def answer(seen: Seen) -> Reply:
+        assert late.wait(20)
+        return as_json(200, {"data": {"a": "b"}})
+
+    async def scenario(vault: HvacVault) -> None:
+        first = asyncio.ensure_future(mint(vault, store))
+        second = asyncio.ensure_future(mint(vault, store))
+        asyncio.get_running_loop().call_later(0.4, late.set)
+        await first
+        with pytest.raises(TryLater) as raised:
+            await second
+        assert raised.value.reason is Reason.UNREACHABLE
+        assert "it was not sent" in raised.value.message
+
+    with StrangeVault(answer).serving() as strange:
+        store = store_at(strange.address)
+        run(scenario, lambda: HvacVault(identity, threads=1))
+    assert len(strange.seen) == 1
 
 
 def test_requests_of_one_thread_share_a_connection_but_no_token() -> None:

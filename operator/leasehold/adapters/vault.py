@@ -1,9 +1,11 @@
 """All Vaults, behind `ports.Vault`.
 
 Requests run in threads. There are two pools, for Vault may take a minute and a half over one mint, and a
-revocation must not wait for a thread behind a fleet of those. Logging in, which comes before
-every mint, is paced per store; a mint itself never waits here, for its deadline is written down already.
-Revocations and look-ups go past.
+revocation must not wait for a thread behind a fleet of those.
+
+Connections' logins are paced per store; revocations and look-ups go past. A login takes the place of the mint that
+follows it, too, because a mint must not wait: it has been written down with a time by which it is over, and one
+that left later could meet its own revocation. So a mint that cannot leave at once does not leave.
 
 Whoever awaits a mint may be cancelled; a mint that has begun goes on in its thread to its end, and its answer
 is lost with the caller. So callers shield it, and write down beforehand that it may have happened."""
@@ -47,6 +49,9 @@ from leasehold.core.sealed import Sealed
 GRACE_SECONDS: Final = 10.0
 """How much longer than Vault's own limit we listen, so that it is Vault that ends a request."""
 
+SEND_WITHIN_SECONDS: Final = 2.0
+"""For a mint; well within the margin that callers add to the store's longest request."""
+
 Observe = Callable[[str, str, str, float], None]
 """(store, operation, outcome, seconds); the outcome is `ok`, `cancelled` or a Reason."""
 
@@ -55,7 +60,7 @@ class HvacVault:
     """`ports.Vault` with hvac.
 
     :param identity: a token of the operator's own service account with the audience `leasehold.dev/operator`
-    :param requests_per_second: logins per store, on average; `burst` of them at once
+    :param requests_per_second: logins and mints per store, on average; `burst` of them at once
     :param threads: for mints, and as many for revocations: no fewer than mints can be under way, so that
         none of them waits
     """
@@ -97,7 +102,7 @@ class HvacVault:
     async def login(self, store: MCPCredentialStore, role: str, jwt: Sealed[str]) -> Login:
         """See `ports.Vault`."""
         with self._watched(store, "login"):
-            await self._pace(store)
+            await self._pace(store, requests=2)
             return await self._log_in(self._minting, store, role, jwt)
 
     async def mint(
@@ -109,7 +114,6 @@ class HvacVault:
         subject = Subject(f"{_at(store)}: role {recipe.vault_role}, {recipe.path}", repeatable=False)
         with self._watched(store, "mint"):
             request = _mint_request(store, recipe, recipe.path)
-            await self._pace(store)
             answer = await self._send(self._minting, store, request, token, subject)
             return read_mint(body_of(answer, subject), subject)
 
@@ -217,10 +221,10 @@ class HvacVault:
                 raise TryLater(Reason.UNREACHABLE, f"{subject.words}: {error}") from error
             raise OutcomeUnknown(f"{subject.words}: {error}") from error
 
-    async def _pace(self, store: MCPCredentialStore) -> None:
+    async def _pace(self, store: MCPCredentialStore, requests: int) -> None:
         now = self._monotonic()
         bucket = self._buckets.setdefault(store.metadata.name, TokenBucket(self._rate, self._burst, now))
-        if (delay := bucket.reserve(now)) > 0:
+        if (delay := bucket.reserve(now, requests)) > 0:
             await asyncio.sleep(delay)
 
     @contextmanager
@@ -239,7 +243,7 @@ class HvacVault:
 
 def _mint_request(store: MCPCredentialStore, recipe: CredentialRecipe, path: str) -> Request:
     body = dict(recipe.parameters) if recipe.method is CredentialMethod.WRITE else None
-    return Request(path, body, seconds=_longest(store))
+    return Request(path, body, seconds=_longest(store), send_within_seconds=SEND_WITHIN_SECONDS)
 
 
 def _longest(store: MCPCredentialStore) -> float:

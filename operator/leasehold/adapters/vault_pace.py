@@ -11,9 +11,9 @@ class TokenBucket:
         self._free = float(burst)
         self._seen = now
 
-    def reserve(self, now: float) -> float:
-        """Take the next place in the queue; the seconds until it is due."""
+    def reserve(self, now: float, requests: int = 1) -> float:
+        """Take the next places in the queue; the seconds until they are due."""
         self._free = min(self._burst, self._free + (now - self._seen) * self._rate)
         self._seen = now
-        self._free -= 1
+        self._free -= requests
         return max(0.0, -self._free / self._rate)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from leasehold.adapters.vault_wire import Answer, Request, Wire
@@ -26,7 +27,9 @@ class VaultThreads:
     ) -> Answer:
         """One request and its answer. Raises as `Wire.exchange`."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._exchange, store, request, token)
+        return await loop.run_in_executor(
+            self._threads, self._exchange, store, request, token, time.monotonic()
+        )
 
     async def close(self) -> None:
         """Wait for what has begun, then let threads and connections go."""
@@ -35,8 +38,10 @@ class VaultThreads:
             wire.close()
         self._wires.clear()
 
-    def _exchange(self, store: MCPCredentialStore, request: Request, token: Sealed[str] | None) -> Answer:
-        return self._wire_to(store).exchange(request, token)
+    def _exchange(
+        self, store: MCPCredentialStore, request: Request, token: Sealed[str] | None, asked_at: float
+    ) -> Answer:
+        return self._wire_to(store).exchange(request, token, asked_at)
 
     def _wire_to(self, store: MCPCredentialStore) -> Wire:
         mine: dict[str, tuple[tuple[str, str | None], Wire]] = self._own.__dict__.setdefault("wires", {})

@@ -5,6 +5,7 @@ libraries do not tell the two apart (a TLS error before the handshake's end and 
 so the connection itself notes the moment at which the first byte of a request goes out."""
 
 import json
+import math
 import ssl
 import threading
 import time
@@ -46,12 +47,14 @@ class BadAddress(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """One request below `/v1/`; `body` makes it a POST."""
+    """One request below `/v1/`; `body` makes it a POST. One that has not left within `send_within_seconds`
+    never leaves."""
 
     path: str
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     query: Mapping[str, str] | None = None
     seconds: float = 20.0
+    send_within_seconds: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,17 @@ class Answer:
     retry_after_seconds: float | None = None
 
 
+def _leaves_now() -> None:
+    if not _exchange.sent and time.monotonic() > _exchange.send_by:
+        raise TimeoutError(0, "it could not be sent in time, so it was not sent")
+    _exchange.sent = True
+
+
 class _NotingConnection(HTTPConnection):
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        _exchange.sent = True
+        _leaves_now()
         super().send(data)
 
 
@@ -75,7 +84,7 @@ class _NotingTLSConnection(HTTPSConnection):
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        _exchange.sent = True
+        _leaves_now()
         super().send(data)
 
 
@@ -132,14 +141,15 @@ class Wire:
             adapter=RawAdapter,
         )
 
-    def exchange(self, request: Request, token: Sealed[str] | None) -> Answer:
+    def exchange(self, request: Request, token: Sealed[str] | None, asked_at: float) -> Answer:
         """Send one request and read its answer; any silence longer than its `seconds` ends it.
 
+        :param asked_at: by the monotonic clock, when somebody began to wait for it
         :raises Unsent: nothing has left
         :raises Unanswered: it left, and the answer was cut off, late or oversized
         :raises BadAddress: no request could be made of the address
         """
-        _exchange.sent = False
+        _exchange.sent, _exchange.send_by = False, asked_at + request.send_within_seconds
         deadline = time.monotonic() + CONNECT_SECONDS + request.seconds
         try:
             response = self._client.adapter.request(
