@@ -118,6 +118,7 @@ def test_a_request_that_never_left_is_tried_again(operation: Operation, closed_p
     fault = fault_of(operation, store_at(f"http://127.0.0.1:{closed_port}"))
     assert isinstance(fault, TryLater)
     assert fault.reason is Reason.UNREACHABLE
+    assert "Connection refused" in fault.message
 
 
 def test_a_name_that_nobody_knows_is_tried_again() -> None:

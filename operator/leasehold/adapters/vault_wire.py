@@ -215,10 +215,13 @@ def _in_short(error: requests.RequestException) -> str:
 
 def _root(error: BaseException) -> str:
     """The innermost error's own words: outer ones repeat the URL and object addresses."""
-    while isinstance(
-        inner := getattr(error, "reason", None) or (error.args[:1] or (None,))[0], BaseException
-    ):
+    while (inner := _inner(error)) is not None:
         error = inner
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return type(error).__name__
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    known = (getattr(error, "reason", None), *error.args, error.__cause__)
+    return next((each for each in known if isinstance(each, BaseException)), None)
