@@ -486,7 +486,7 @@ def test_a_login_waits_for_its_turn_and_neither_a_mint_nor_a_revocation_does() -
 
 def test_a_mint_that_cannot_leave_at_once_never_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be under way after the time by which the ledger says that it is over."""
-    monkeypatch.setattr("leasehold.adapters.vault.SEND_WITHIN_SECONDS", 0.2)
+    monkeypatch.setattr("leasehold.adapters.vault.SEND_WITHIN_SECONDS", 1.0)
     late = threading.Event()
 
     def answer(seen: Seen) -> Reply:
@@ -496,7 +496,7 @@ def test_a_mint_that_cannot_leave_at_once_never_leaves(monkeypatch: pytest.Monke
     async def scenario(vault: HvacVault) -> None:
         first = asyncio.ensure_future(mint(vault, store))
         second = asyncio.ensure_future(mint(vault, store))
-        asyncio.get_running_loop().call_later(0.4, late.set)
+        asyncio.get_running_loop().call_later(1.5, late.set)
         await first
         with pytest.raises(TryLater) as raised:
             await second
