@@ -13,6 +13,8 @@ from leasehold.core.facts import SecretMeta, SecretProbe
 from leasehold.core.ledger import intents
 
 HIGHEST_GENERATION = 2**31 - 1
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Beyond them, arithmetic overflows and RFC 3339 cannot write the year."""
 
 
 def ours(connection: MCPConnection, probe: SecretProbe | None) -> SecretMeta | None:
@@ -31,12 +33,13 @@ def generation_of(meta: SecretMeta) -> int:
 
 
 def time_of(annotations: Mapping[str, str], name: str) -> datetime | None:
-    """A time from an annotation; None where it is absent or cannot be read."""
+    """A time from an annotation; None where it is absent, cannot be read, or fits no status."""
     try:
         moment = datetime.fromisoformat(annotations.get(name, ""))
-    except ValueError:
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if EARLIEST <= moment <= LATEST else None
 
 
 def published_intents(connection: MCPConnection, probe: SecretProbe | None) -> tuple[LedgerEntry, ...]:

@@ -115,7 +115,7 @@ def _ready_finding(o: Observation, trouble: _Trouble | None) -> Finding:
         return finding
     if trouble is not None and trouble.reason is not Reason.CONFLICT:
         return Finding(_ready_reason(trouble.reason), trouble.message, Effect.NO_MINT, trouble.needs_person)
-    if o.recipe is not None and ledger.current(o.connection.status.ledger) is None:
+    if o.recipe is not None and not _is_valid(ledger.current(o.connection.status.ledger), o.now):
         return Finding(Reason.PENDING, "the credential is about to be minted", Effect.NONE)
     return finding
 
