@@ -93,7 +93,9 @@ def a_current(generation: int = 1, **fields: Any) -> LedgerEntry:
 def a_retiring(generation: int = 1, **fields: Any) -> LedgerEntry:
     """A replaced generation within its overlap."""
     end = NOON + timedelta(minutes=4)
-    return a_current(generation, **{"state": EntryState.RETIRING, "end_time": end, **fields})
+    return a_current(generation, **{"end_time": end, **fields}).model_copy(
+        update={"state": EntryState.RETIRING}
+    )
 
 
 def an_intent(generation: int = 1, **fields: Any) -> LedgerEntry:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from leasehold.api.base import rfc3339
@@ -18,6 +19,9 @@ from leasehold.core.ledger import intents
 from leasehold.core.observation import Observation
 from objects import NOON, a_profile, a_store, an_entry
 from observations import CREATED, EMPTY, a_claim, a_current, a_secret, an_intent, an_observation
+
+EACH = settings(max_examples=70, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+"""A machine under load is no reason to fail."""
 
 PROFILES: tuple[MCPServerProfile | None, ...] = (
     a_profile(),
@@ -42,6 +46,12 @@ RIVALS = (
     a_claim(namespace="support", uid="0-older", created=CREATED - timedelta(days=1)),
     a_claim(namespace="support", uid="9-younger", created=CREATED + timedelta(days=1)),
     a_claim([a_current()], namespace="support", uid="5-has-it", created=CREATED + timedelta(days=1)),
+)
+STRANGE_TIMES = (
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+    "0999-01-01T00:00:00Z",
+    "9999-01-01",
 )
 LEFT_OVER = (EntryState.RETIRING, EntryState.REVOKING, EntryState.IRREVOCABLE, EntryState.INTENT)
 
@@ -137,9 +147,7 @@ def secrets_of(draw: st.DrawFn, connection: MCPConnection) -> SecretProbe | None
 def forged_annotations() -> st.SearchStrategy[dict[str, str]]:
     """Whatever somebody with the `edit` role may write."""
     names = [value for name, value in vars(SecretAnnotation).items() if name.isupper()]
-    texts = (
-        st.text(max_size=40) | st.integers().map(str) | st.sampled_from(["accessor-1", "9999-12-31T23:59:59"])
-    )
+    texts = st.text(max_size=40) | st.integers().map(str) | st.sampled_from(STRANGE_TIMES)
     return st.dictionaries(st.sampled_from(names), texts, max_size=len(names))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from leasehold.api.connection import EntryState
@@ -13,9 +13,7 @@ from leasehold.core.checks import DENIALS, OBSTACLES, Effect, first_finding
 from leasehold.core.decide import decide, is_waiting, next_wake, standing
 from leasehold.core.observation import Observation
 from leasehold.core.plan import Plan
-from strategies import observations
-
-EACH = settings(max_examples=70, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+from strategies import EACH, observations
 
 
 def after(o: Observation, plan: Plan) -> ledger.Ledger:
