@@ -59,8 +59,12 @@ class Cutter:
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
     async def _close(self) -> None:
-        await self._session.close()
         await self._runner.cleanup()
+        await self._session.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
         if self.kinds_are_hidden and request.path == "/apis/leasehold.dev/v1alpha1":
