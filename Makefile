@@ -20,7 +20,7 @@ install: $(VENV)/.installed ## install the pinned Python packages into a virtual
 verify: install ## lint, types, layers and generated files: what every change must pass
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy operator tests
+	$(VENV)/bin/mypy operator tests examples
 	$(VENV)/bin/lint-imports
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate --check
 
@@ -45,3 +45,11 @@ up: install ## start a local control plane and keep it until Ctrl-C
 test: install ## the whole suite, real servers included, provisioning what is missing
 	PYTHONPATH=tests $(PY) -m controlplane build
 	$(VENV)/bin/pytest $(ARGS)
+
+.PHONY: test-kind
+test-kind: install ## the end-to-end tests on kind; needs Docker and kind, and the gate does not run it
+	tests/kind.sh $(ARGS)
+
+.PHONY: demo
+demo: install ## see the main job on real servers, and play with it (ARGS=--once: plain lines, and an end)
+	PYTHONPATH=tests:operator $(PY) examples/demo/run.py $(ARGS)

@@ -59,9 +59,10 @@ class VaultTokens:
         except jwt.PyJWTError as refused:
             print(f"refused: {refused}", file=sys.stderr, flush=True)
             return None
+        caller = claims.get("caller", {})
         return AccessToken(
             token=token,
-            client_id=f"{claims.get('namespace', '?')}/{claims.get('service_account', '?')}",
+            client_id=f"{caller.get('namespace', '?')}/{caller.get('service_account', '?')}",
             scopes=["catalog:search"],
             expires_at=int(claims["exp"]),
             subject=claims["sub"],
