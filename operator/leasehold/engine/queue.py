@@ -90,13 +90,17 @@ class WorkQueue:
 
         A worker with `urgent_only` takes nothing but endings, so that slow mints never hold a revocation up.
         """
+        woken = False
         while not self._closed:
             taken = self._pop(urgent_only)
             if taken is not None:
                 return taken
+            if woken and self._queued:  # who took the ending left what it was woken for itself
+                self._wake_one(Lane.STATUS)
             waiter = self._loop.create_future()
             self._waiters.append((urgent_only, waiter))
             await waiter
+            woken = True
         return None
 
     def done(self, key: str) -> None:

@@ -19,6 +19,7 @@ class SharedCall(Generic[T]):
         """The result of a call begun after this moment; its fault is everybody's fault."""
         if self._next is None:
             self._next = asyncio.create_task(self._after(self._running))
+            self._next.add_done_callback(_look_at_fault)
         return await asyncio.shield(self._next)
 
     async def _after(self, running: asyncio.Task[T] | None) -> T:
@@ -26,3 +27,9 @@ class SharedCall(Generic[T]):
             await asyncio.wait([running])
         self._running, self._next = self._next, None
         return await self._call()
+
+
+def _look_at_fault(task: asyncio.Task[T]) -> None:
+    """Where all who waited were cancelled, asyncio would complain of a fault that nobody asked for."""
+    if not task.cancelled():
+        task.exception()
