@@ -29,7 +29,7 @@ from leasehold.api.profile import MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.bootstrap import VaultSetup, vault_setup
 from leasehold.core.bootstrap_roles import BootstrapOptions
-from shipped import ROOT
+from shipped import MANIFESTS, ROOT
 
 STORE = "default"
 MOUNT = "jwt-leasehold"
@@ -289,6 +289,10 @@ class Deployment:
         arguments = ["patch", "mcpconnection", connection.metadata.name, "--type=merge"]
         arguments += [f"--namespace={connection.metadata.namespace}", f"--patch={json.dumps(patch)}"]
         self.plane.kubectl(*arguments)
+
+    def restore_policies(self) -> None:
+        """The admission policies as shipped."""
+        self.plane.kubectl("apply", "--filename", str(MANIFESTS / "admission.yaml"))
 
     def patch_status(self, connection: MCPConnection, patch: Mapping[str, Any]) -> None:
         """A merge patch of the status, once the API server lets an administrator do it."""

@@ -22,12 +22,12 @@ LONGEST_PAUSE_SECONDS = 15.0
 
 
 async def run(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; the exit status."""
+    """Run until SIGTERM, SIGINT, or a lost lead; the exit status."""
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    over = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
-    async with operator(settings) as (engine, telemetry):
+        loop.add_signal_handler(signum, over.set)
+    async with operator(settings, over) as (engine, telemetry, elector):
         watcher = Watcher(
             settings.kubeconfig,
             loop,
@@ -41,20 +41,40 @@ async def run(settings: Settings) -> int:
                 return False, "the watches have ended"
             return turning, why
 
-        server = TelemetryServer(telemetry.render, live, engine.ready)
+        def ready() -> tuple[bool, str]:
+            # a standby is as ready as it will ever be: a rolling update waits for it before it ends the leader
+            return engine.ready() if elector.elected.is_set() else elector.standing()
+
+        def metrics() -> bytes:
+            telemetry.leader(elector.is_leader)
+            return telemetry.render()
+
+        server = TelemetryServer(metrics, live, ready)
         host, port = await server.start(settings.listen_host, settings.listen_port)
         log.info("started", version=__version__, metrics=f"{host}:{port}")
         try:
-            await _begin(engine, stop)
-            watcher.start()
-            await stop.wait()
+            elector.start()
+            await _first_of(elector.elected, over)
+            if not over.is_set():
+                await _begin(engine, over)
+                watcher.start()
+            await over.wait()
             log.info("stopping")
         finally:
             await asyncio.to_thread(watcher.stop)
             finished = await engine.stop(settings.stop_seconds)
+            # what is not finished may still reach Vault, so then nobody is invited to take over before it is dead
+            await asyncio.to_thread(elector.stop, give_up=finished)
             await server.stop()
         log.info("stopped", finished=finished)
-        return 0 if finished else 1
+        return 0 if finished and not elector.lost else 1
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 async def _begin(engine: Engine, stop: asyncio.Event) -> None:

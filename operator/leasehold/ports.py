@@ -21,10 +21,13 @@ from leasehold.core.facts import (
     SecretContent,
     SecretMeta,
     SecretProbe,
+    SecretReading,
+    SecretTouch,
     ServiceAccountFact,
     ServiceAccountToken,
     TokenFacts,
 )
+from leasehold.core.leader import LeaderClaim, LeaderRecord
 from leasehold.core.sealed import Sealed
 
 R = TypeVar("R", bound=Resource)
@@ -92,6 +95,14 @@ class Cluster(Protocol):
         """
         ...
 
+    async def touch_secret(self, namespace: str, name: str, resource_version: str) -> SecretTouch:
+        """Whether the Secret still has this version; no data comes back."""
+        ...
+
+    async def read_secret(self, namespace: str, name: str) -> SecretReading | None:
+        """A Secret that carries our label, with its data; None where it is gone or not ours (any more)."""
+        ...
+
     async def create_secret(self, content: SecretContent) -> SecretMeta:
         """:raises Conflict: the name is taken"""
         ...
@@ -122,6 +133,27 @@ class Cluster(Protocol):
         self, regarding: Resource, event_type: EventType, reason: Reason, action: str, message: str
     ) -> None:
         """One Event on an object, for people; nothing ever leans on it."""
+        ...
+
+
+class LeaderLease(Protocol):
+    """The one object that says which replica leads."""
+
+    @property
+    def clock(self) -> Clock:
+        """The API server's time, known from the first answer on."""
+        ...
+
+    async def read(self) -> LeaderRecord | None:
+        """A consistent read; None only where the server says 404."""
+        ...
+
+    async def write(self, claim: LeaderClaim, over: LeaderRecord | None) -> LeaderRecord:
+        """Write the claim, only over exactly this record; over None: only where there is none.
+
+        :raises Conflict: there is another record by now, or none at all
+        :raises OutcomeUnknown: it may have been written
+        """
         ...
 
 

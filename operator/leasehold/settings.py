@@ -40,6 +40,12 @@ class Settings(BaseModel):
     """How often everything is listed and compared with what the watches told."""
     standing_check_seconds: Annotated[int, Field(ge=1)] = 3600
     """How often the service account of a connection is looked up."""
+    inspection_seconds: Annotated[int, Field(ge=1)] = 300
+    """How often a published Secret is touched and its credential looked up; longer for large fleets."""
+    lease_seconds: Annotated[int, Field(ge=3)] = 15
+    """How long a leader that has fallen silent keeps the lead from the replica that stands by."""
+    lease_name: str = "leasehold"
+    """The Lease in `namespace` by which replicas elect a leader; the shipped rights name this one."""
     stop_seconds: Annotated[float, Field(ge=1)] = 110.0
     """How long a stop waits for mints and revocations under way: longer than a store's maxRequestSeconds."""
 

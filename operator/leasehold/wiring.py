@@ -1,21 +1,27 @@
 """How the parts are put together; nothing else knows them all."""
 
+import asyncio
 import contextlib
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 from leasehold import __version__
 from leasehold.adapters.cluster import KubernetesCluster
+from leasehold.adapters.cluster_lease import KubernetesLeaderLease
 from leasehold.adapters.vault import HvacVault
 from leasehold.api.names import OPERATOR_AUDIENCE
 from leasehold.core.facts import ServiceAccountToken
+from leasehold.engine.election import Election, Timing
+from leasehold.engine.elector import Elector
 from leasehold.engine.events import EventRecorder
 from leasehold.engine.fence import Fence
 from leasehold.engine.gather import Gatherer
+from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
-from leasehold.engine.leadership import Leadership, SoleReplica
+from leasehold.engine.leadership import Leadership
 from leasehold.engine.mint import Minter
 from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.recover import Recovery
@@ -47,8 +53,16 @@ def build_engine(
     """The engine over any implementation of the ports."""
     inventory = Inventory()
     accounts = ServiceAccounts(cluster, timedelta(seconds=settings.standing_check_seconds))
-    gatherer = Gatherer(cluster, clock, inventory, accounts, Namespaces(cluster))
     revoker = Revoker(vault)
+    inspector = Inspector(
+        cluster,
+        vault,
+        revoker,
+        store_of=inventory.store_by_uid,
+        fleet_size=lambda: len(inventory.connections),
+        period=timedelta(seconds=settings.inspection_seconds),
+    )
+    gatherer = Gatherer(cluster, clock, inventory, accounts, Namespaces(cluster), inspector)
     reporter = Reporter(
         audit=audit,
         events=events,
@@ -62,12 +76,15 @@ def build_engine(
     published = Secrets(cluster)
     recovery = Recovery(cluster, vault, inventory, revoker, published, reporter)
     reconciler = Reconciler(
-        cluster, inventory, gatherer, accounts, minter, revoker, published, recovery, reporter
+        cluster, inventory, gatherer, accounts, inspector, minter, revoker, published, recovery, reporter
     )
     engine = Engine(
         cluster,
         inventory,
         reconciler,
+        revoker,
+        fence,
+        clock,
         events,
         metrics,
         gatherer.refresh_revocations,
@@ -79,9 +96,25 @@ def build_engine(
     return engine
 
 
+def build_elector(settings: Settings, telemetry: Telemetry, over: asyncio.Event) -> Elector:
+    """This replica's part in the election; its name is new with each process, for a process that comes back
+    knows nothing of what the one before it did."""
+    identity = f"{socket.gethostname()}_{secrets.token_hex(4)}"
+    return Elector(
+        Election(identity, Timing(settings.lease_seconds)),
+        lambda: KubernetesLeaderLease.opened(
+            settings.kubeconfig, settings.namespace, settings.lease_name, telemetry.cluster_request
+        ),
+        over,
+    )
+
+
 @contextlib.asynccontextmanager
-async def operator(settings: Settings) -> AsyncIterator[tuple[Engine, Telemetry]]:
-    """The engine on a real cluster and real Vaults, not started; its clients end with the context."""
+async def operator(
+    settings: Settings, over: asyncio.Event
+) -> AsyncIterator[tuple[Engine, Telemetry, Elector]]:
+    """The engine on a real cluster and real Vaults, and its election, neither of them started; their clients end
+    with the context. `over` is set when the lead is lost."""
     telemetry = Telemetry(FleetMetrics(), __version__)
     cluster = (
         await KubernetesCluster.from_kubeconfig(settings.kubeconfig, observe=telemetry.cluster_request)
@@ -102,12 +135,12 @@ async def operator(settings: Settings) -> AsyncIterator[tuple[Engine, Telemetry]
     )
     audit = AuditLog(telemetry.audit_write_failed, Path(settings.audit_file) if settings.audit_file else None)
     events = EventRecorder(cluster, cluster.clock, telemetry.event_dropped)
-    leadership = SoleReplica()
-    telemetry.leader(leadership.is_leader)
+    elector = build_elector(settings, telemetry, over)
     try:
         yield (
-            build_engine(settings, cluster, vault, cluster.clock, audit, telemetry, events, leadership),
+            build_engine(settings, cluster, vault, cluster.clock, audit, telemetry, events, elector),
             telemetry,
+            elector,
         )
     finally:
         await vault.close()

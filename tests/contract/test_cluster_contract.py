@@ -12,7 +12,7 @@ from leasehold.api.connection import MCPConnection, MCPConnectionStatus
 from leasehold.api.names import FINALIZER, SecretAnnotation, SecretLabel
 from leasehold.api.reasons import Reason
 from leasehold.api.store import MCPCredentialStore
-from leasehold.core.facts import EventType, SecretContent, SecretMeta, SecretState
+from leasehold.core.facts import EventType, SecretContent, SecretMeta, SecretState, SecretTouch
 from leasehold.core.faults import Conflict, NeedsPerson, TryLater, Vanished
 from leasehold.core.sealed import Sealed
 from objects import a_connection
@@ -299,6 +299,45 @@ def test_a_taken_name_is_a_conflict_whoever_has_it(world: World) -> None:
     seen = world.people.secret(namespace, "support-bot-orders")
     assert seen is not None
     assert dict(seen.data) == {"password": "theirs"}
+
+
+def test_a_touch_tells_untouched_from_changed_and_gone(world: World) -> None:
+    content = a_content(a_stored_connection(world))
+    created = world.run(lambda cluster: cluster.create_secret(content))
+
+    def touch() -> SecretTouch:
+        return world.run(
+            lambda cluster: cluster.touch_secret(content.namespace, content.name, created.resource_version)
+        )
+
+    assert touch() is SecretTouch.UNTOUCHED
+    assert touch() is SecretTouch.UNTOUCHED, "a touch changes nothing"
+    world.people.annotate_secret(content.namespace, content.name, "example.com/reload", "yes")
+    assert touch() is SecretTouch.CHANGED
+    world.people.delete_secret(content.namespace, content.name)
+    assert touch() is SecretTouch.GONE
+
+
+def test_a_touch_of_a_secret_that_lost_our_label_is_a_change(world: World) -> None:
+    content = a_content(a_stored_connection(world))
+    created = world.run(lambda cluster: cluster.create_secret(content))
+    world.people.unlabel_secret(content.namespace, content.name, SecretLabel.MANAGED_BY)
+    touched = world.run(
+        lambda cluster: cluster.touch_secret(content.namespace, content.name, created.resource_version)
+    )
+    assert touched is SecretTouch.CHANGED
+
+
+def test_only_our_own_secret_is_read_with_its_data(world: World) -> None:
+    content = a_content(a_stored_connection(world))
+    world.run(lambda cluster: cluster.create_secret(content))
+    world.people.put_secret_data(content.namespace, content.name, "password", "changed")
+    world.people.create_secret(content.namespace, "theirs", {"password": "theirs"})
+    ours = world.run(lambda cluster: cluster.read_secret(content.namespace, content.name))
+    assert ours is not None
+    assert ours.data.reveal() == {"username": "v-support", "password": "changed"}
+    assert world.run(lambda cluster: cluster.read_secret(content.namespace, "theirs")) is None
+    assert world.run(lambda cluster: cluster.read_secret(content.namespace, "nobodys")) is None
 
 
 def test_replacing_a_secret_leaves_no_key_of_the_old_one(world: World) -> None:

@@ -25,6 +25,7 @@ def operator(deployment: Deployment) -> Iterator[Operator]:
         operator_kubeconfig(deployment.plane),
         deployment.plane.workdir,
         standing_check_seconds=2,
+        inspection_seconds=3,
         resync_seconds=5,
     ).start()
     yield running

@@ -19,7 +19,9 @@ from leasehold.core.facts import (
     SecretContent,
     SecretMeta,
     SecretProbe,
+    SecretReading,
     SecretState,
+    SecretTouch,
     ServiceAccountFact,
     ServiceAccountToken,
 )
@@ -175,6 +177,21 @@ class FakeCluster:
             if not secret.ours:
                 return SecretProbe(SecretState.FOREIGN)
             return SecretProbe(SecretState.MANAGED, secret.meta)
+
+    async def touch_secret(self, namespace: str, name: str, resource_version: str) -> SecretTouch:
+        with self._called("touch_secret"):
+            secret = self.secrets.get((namespace, name))
+            if secret is None:
+                return SecretTouch.GONE
+            same = secret.ours and secret.meta.resource_version == resource_version
+            return SecretTouch.UNTOUCHED if same else SecretTouch.CHANGED
+
+    async def read_secret(self, namespace: str, name: str) -> SecretReading | None:
+        with self._called("read_secret"):
+            secret = self.secrets.get((namespace, name))
+            if secret is None or not secret.ours:
+                return None
+            return SecretReading(secret.meta, Sealed(dict(secret.data)))
 
     async def create_secret(self, content: SecretContent) -> SecretMeta:
         with self._called("create_secret"):

@@ -1,9 +1,11 @@
-"""Secrets, without ever reading one.
+"""Secrets, without the right to read one.
 
-The operator may create, patch and delete Secrets that carry its label and may read none. So what it has to
-know of a name it learns from an empty patch, and every answer is cut down to metadata by the server: no data
-of any Secret, not even our own, comes back."""
+The operator may create, patch and delete Secrets that carry its label and may get, list or watch none. So what
+it has to know of a name it learns from an empty patch, and every answer is cut down to metadata by the server.
+Data comes back only for a Secret of our own that somebody else has written to."""
 
+import base64
+import binascii
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -12,8 +14,16 @@ from leasehold.adapters.cluster_faults import fault_of, is_absent
 from leasehold.adapters.cluster_http import JSON, MERGE_PATCH, METADATA_ONLY, Answer, Call, Transport
 from leasehold.api.names import SecretAnnotation, SecretLabel
 from leasehold.api.reasons import Reason
-from leasehold.core.facts import SecretContent, SecretMeta, SecretProbe, SecretState
+from leasehold.core.facts import (
+    SecretContent,
+    SecretMeta,
+    SecretProbe,
+    SecretReading,
+    SecretState,
+    SecretTouch,
+)
 from leasehold.core.faults import NeedsPerson
+from leasehold.core.sealed import Sealed
 
 OUR_ANNOTATIONS = tuple(
     value for name, value in vars(SecretAnnotation).items() if name.isupper() and isinstance(value, str)
@@ -40,6 +50,31 @@ class SecretCalls:
         if meta.labels.get(SecretLabel.MANAGED_BY) != SecretLabel.MANAGED_BY_VALUE:
             return SecretProbe(SecretState.FOREIGN)
         return SecretProbe(SecretState.MANAGED, meta)
+
+    async def touch_secret(self, namespace: str, name: str, resource_version: str) -> SecretTouch:
+        """A merge patch that holds nothing but the version: 409 where it has another one by now."""
+        call = _call("patch", namespace, name, body={"metadata": {"resourceVersion": resource_version}})
+        answer = await self._transport.send(call)
+        if is_absent(answer):
+            return SecretTouch.GONE
+        if answer.status in (409, 422):
+            return SecretTouch.CHANGED
+        if not answer.ok:
+            raise fault_of(call, answer)
+        return SecretTouch.UNTOUCHED
+
+    async def read_secret(self, namespace: str, name: str) -> SecretReading | None:
+        """The answer to an empty patch, in full. A Secret without our label is refused by the policy."""
+        call = _call("patch", namespace, name, body={}, accept=JSON, carries_secrets=True)
+        answer = await self._transport.send(call)
+        if is_absent(answer) or answer.status == 422:
+            return None
+        if not answer.ok:
+            raise fault_of(call, answer)
+        meta = _meta(answer)
+        if meta.labels.get(SecretLabel.MANAGED_BY) != SecretLabel.MANAGED_BY_VALUE:
+            return None
+        return SecretReading(meta, Sealed(_decoded(answer.json().get("data") or {})))
 
     async def create_secret(self, content: SecretContent) -> SecretMeta:
         """Create it, owned by the connection."""
@@ -103,9 +138,19 @@ def _call(verb: str, namespace: str, name: str, **details: Any) -> Call:
         subject=f"{namespace}/{name}",
         path=path,
         content_type=MERGE_PATCH if verb == "patch" else JSON,
-        accept=METADATA_ONLY,
-        **details,
+        **{"accept": METADATA_ONLY, **details},
     )
+
+
+def _decoded(data: Mapping[str, str]) -> dict[str, str]:
+    """As we wrote it; bytes that are no text of ours become something that no digest of ours fits."""
+    decoded = {}
+    for key, value in data.items():
+        try:
+            decoded[key] = base64.b64decode(value, validate=True).decode()
+        except (binascii.Error, ValueError):
+            decoded[key] = f"not text: {value}"
+    return decoded
 
 
 def _metadata(content: SecretContent) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class Reason(StrEnum):
     ABANDONED = "Abandoned"
     ADOPTED = "Adopted"
     REISSUE = "Reissue"
+    SECRET_DAMAGED = "SecretDamaged"  # noqa: S105
+    GONE_EARLY = "GoneEarly"
 
     # what became of it
     NOT_REVOCABLE = "NotRevocable"

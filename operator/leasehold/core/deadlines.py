@@ -8,6 +8,8 @@ from leasehold.api.profile import CredentialRecipe
 
 REVIEW_WINDOW = timedelta(days=14)
 STANDING_CHECK_PERIOD = timedelta(hours=1)
+REPAIR_PERIOD = timedelta(minutes=5)
+"""A Secret that is damaged, or a credential that is gone, again and again is replaced no more often."""
 MINT_SETTLE_MARGIN = timedelta(seconds=5)
 
 

@@ -43,7 +43,7 @@ def decide(o: Observation) -> Plan:
         adoptions=adoptions,
         endings=endings,
         mint=mint,
-        annotate=left is not None and mint is None and _spec_changed(o),
+        annotate=left is not None and mint is None and _annotations_are_old(o),
         delete_secret=has_secret and left is None and mint is None and not recover,
     )
 
@@ -61,12 +61,22 @@ def is_waiting(o: Observation) -> bool:
     return backoff is not None and o.now < backoff.retry_time
 
 
+def _repair_is_due(o: Observation, present: LedgerEntry) -> bool:
+    """Damage is repaired at once, but a repair that does not last is not repeated at once."""
+    if o.inspection is None or not o.inspection.secret_is_damaged:
+        return False
+    repaired, since = present.reason is Reason.SECRET_DAMAGED, present.issued_time
+    return not repaired or since is None or o.now >= since + deadlines.REPAIR_PERIOD
+
+
 def _overlap(o: Observation) -> timedelta:
     return timedelta(seconds=o.recipe.overlap_seconds if o.recipe else 0)
 
 
-def _spec_changed(o: Observation) -> bool:
-    return o.connection.status.observed_generation != o.connection.metadata.generation and not is_waiting(o)
+def _annotations_are_old(o: Observation) -> bool:
+    edited = o.connection.status.observed_generation != o.connection.metadata.generation
+    differ = o.inspection is not None and o.inspection.annotations_differ
+    return (edited or differ) and not is_waiting(o)
 
 
 def _endings(o: Observation, entries: Ledger, finding: Finding) -> list[Ending]:
@@ -81,6 +91,8 @@ def _ending_reason(o: Observation, entry: LedgerEntry, finding: Finding) -> Reas
             return Reason.UNPUBLISHED if _reached(entry.mint_deadline_time, o.now) else None
         case EntryState.CURRENT | EntryState.RETIRING if finding.effect is Effect.END:
             return finding.reason
+        case EntryState.CURRENT if o.inspection is not None and o.inspection.gone_at_vault:
+            return Reason.GONE_EARLY
         case EntryState.CURRENT:
             return Reason.CREDENTIAL_EXPIRED if _expired(entry, o.now) else None
         case EntryState.RETIRING:
@@ -108,6 +120,10 @@ def _mint_reason(o: Observation, entries: Ledger, finding: Finding) -> Reason | 
         return Reason.REISSUE if o.connection.status.last_generation else Reason.FIRST_MINT
     if present.mint_hash != o.mint_hash:
         return Reason.RECIPE_CHANGED
+    if o.inspection is not None and o.inspection.gone_at_vault:
+        return Reason.GONE_EARLY
+    if _repair_is_due(o, present):
+        return Reason.SECRET_DAMAGED
     due = deadlines.rotation_due(o.connection, present, o.recipe)
     return Reason.ROTATION if due is not None and o.now >= due else None
 
@@ -120,6 +136,8 @@ def next_wake(o: Observation) -> datetime | None:
         moments.append(status.backoff.retry_time)
     for entry in status.ledger:
         moments += [entry.mint_deadline_time, entry.end_time, entry.expiry_time]
+        if entry.state is EntryState.RETIRING and _reached(entry.end_time, o.now):
+            return o.now
         if entry.state is EntryState.CURRENT and o.recipe is not None:
             moments.append(deadlines.rotation_due(o.connection, entry, o.recipe))
     return min((moment for moment in moments if moment is not None and moment > o.now), default=None)

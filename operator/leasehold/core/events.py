@@ -68,6 +68,11 @@ TEXTS: Final[dict[Reason, EventText]] = {
     Reason.RECIPE_CHANGED: _good(
         "Rotate", "The credential was replaced, for what it is made from has changed."
     ),
+    Reason.SECRET_DAMAGED: _bad(
+        "Rotate",
+        "Somebody changed or deleted the Secret; the credential was replaced and the old one revoked.",
+    ),
+    Reason.GONE_EARLY: _bad("Rotate", "The store ended the credential before its time; it was issued anew."),
     Reason.REISSUE: _good("Rotate", "The credential was issued anew."),
     Reason.OVERLAP_OVER: _good("Revoke", "The previous credential was revoked after its overlap."),
     Reason.CREDENTIAL_EXPIRED: _bad("Rotate", "The credential expired before it could be replaced."),

@@ -37,6 +37,22 @@ class SecretProbe:
     meta: SecretMeta | None = None
 
 
+class SecretTouch(Enum):
+    """What an otherwise empty patch with the version that we last wrote tells of our Secret."""
+
+    UNTOUCHED = "untouched"
+    CHANGED = "changed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class SecretReading:
+    """One of our own Secrets, read in full once because somebody wrote to it."""
+
+    meta: SecretMeta
+    data: Sealed[Mapping[str, str]]
+
+
 @dataclass(frozen=True)
 class SecretContent:
     """A Secret as we want it: metadata, and data as text (encoded by the adapter)."""

@@ -12,6 +12,21 @@ from leasehold.core.mint_hash import mint_hash
 
 
 @dataclass(frozen=True)
+class Inspection:
+    """The Secret and the credential as they were found. Each False or True is a positive finding."""
+
+    secret_is_damaged: bool = False
+    """Deleted, or its data or label is not what we wrote: somebody may have seen or replaced it."""
+    secret_version: str | None = None
+    """A newer version with the data that we wrote: what the next touch has to expect."""
+    secret_digest: str | None = None
+    """With `secret_version`: the digest of the data that was read."""
+    annotations_differ: bool = False
+    gone_at_vault: bool = False
+    """Vault does not know the Current generation any more."""
+
+
+@dataclass(frozen=True)
 class Observation:
     """One connection and its surroundings at one moment of the API server's time.
 
@@ -27,6 +42,8 @@ class Observation:
     """None: not looked up lately, which decides nothing."""
     secret: SecretProbe | None = None
     """None: not probed, because nothing depends on it."""
+    inspection: Inspection | None = None
+    """What looking after the published credential found; None: it was not looked at, which decides nothing."""
     rivals: tuple[MCPConnection, ...] = ()
     """Other connections of the namespace that name the same Secret."""
     revocations: tuple[RevocationFact, ...] = ()

@@ -12,6 +12,7 @@ from leasehold.api.connection import LedgerEntry, MCPConnection
 from leasehold.api.names import SecretAnnotation, SecretLabel
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
+from leasehold.core.deadlines import lease_end
 from leasehold.core.facts import SecretContent
 from leasehold.core.faults import NeedsPerson
 from leasehold.core.sealed import Sealed
@@ -127,6 +128,15 @@ def governance_annotations(
             for name, said in words.items()
         },
         SecretAnnotation.LEASE_END_TIME: _time(lease_end_time),
+    }
+
+
+def published_annotations(connection: MCPConnection, entry: LedgerEntry) -> dict[str, str | None]:
+    """Every annotation as the Secret of this generation should have it now; None is what must not be there."""
+    end = lease_end(connection)
+    return {
+        **governance_annotations(connection, end),
+        **secret_annotations(connection, lease_end_time=end, entry=entry),
     }
 
 

@@ -14,6 +14,8 @@ class Fence:
     def __init__(self, gatherer: Gatherer, leadership: Leadership) -> None:
         self._gatherer = gatherer
         self._leadership = leadership
+        self.is_closing = False
+        """A stop has begun: mints under way are finished, and none is started."""
 
     async def denies(self, connection: MCPConnection, mint_hash: str) -> Finding | None:
         """Why the mint must not go on; None where it may.

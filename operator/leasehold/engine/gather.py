@@ -9,6 +9,7 @@ from leasehold.core import ledger
 from leasehold.core.facts import RevocationFact
 from leasehold.core.faults import TryLater
 from leasehold.core.observation import Observation
+from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
 from leasehold.engine.shared_call import SharedCall
@@ -25,12 +26,14 @@ class Gatherer:
         inventory: Inventory,
         accounts: ServiceAccounts,
         namespaces: Namespaces,
+        inspector: Inspector,
     ) -> None:
         self._cluster = cluster
         self._clock = clock
         self._inventory = inventory
         self._accounts = accounts
         self._namespaces = namespaces
+        self._inspector = inspector
         self._revocations = SharedCall(cluster.list_revocations)
         self._known_revocations: tuple[RevocationFact, ...] = ()
 
@@ -72,6 +75,7 @@ class Gatherer:
                 if probe_for
                 else None
             ),
+            inspection=await self._inspector.inspect(connection, now),
             rivals=inventory.rivals(connection),
             revocations=self._known_revocations,
         )

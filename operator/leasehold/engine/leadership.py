@@ -1,4 +1,4 @@
-"""Who may mint. Election is not part of this version: a single replica always leads."""
+"""Who may mint, as those ask who are about to."""
 
 from typing import Protocol
 
@@ -10,9 +10,3 @@ class Leadership(Protocol):
     def is_leader(self) -> bool:
         """Whether this process may mint and write now."""
         ...
-
-
-class SoleReplica:
-    """The only replica there is."""
-
-    is_leader = True

@@ -88,6 +88,8 @@ class Minter:
         :raises Fault: it did not work; `LostRace`: and nothing about this connection may be written any more
         """
         asked_at = self._gatherer.now()
+        if self._fence.is_closing:
+            raise Denied(Reason.LOST_RACE, "the operator stops: nothing is started any more")
         try:
             place = await self._preflight(order)
             login = await self._log_in(order, asked_at)
@@ -101,7 +103,8 @@ class Minter:
         await self._stop_if_denied(work, order, entry)
         meta = await self._publish(work, order, entry, content, place)
         entry = await self._give_login_back(order, entry)
-        overlap = timedelta(seconds=order.recipe.overlap_seconds)
+        exposed = order.reason is Reason.SECRET_DAMAGED
+        overlap = timedelta(seconds=0 if exposed else order.recipe.overlap_seconds)
         work.set_ledger(ledger.published(work.ledger, entry, self._gatherer.now(), overlap))
         work.set_secret(
             SecretRecord(

@@ -15,6 +15,7 @@ from leasehold.core.observation import Observation
 from leasehold.core.plan import Ending, Plan
 from leasehold.core.project import project
 from leasehold.engine.gather import Gatherer
+from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.mint import Denied, Minter, order_for
 from leasehold.engine.recover import Recovery
@@ -31,6 +32,8 @@ class Again:
     """When to look at a connection again if nothing happens before; None: only an event matters."""
 
     after: timedelta | None
+    released: bool = False
+    """Its finalizer is off: nothing that was minted for it is alive."""
 
 
 AT_ONCE = Again(timedelta(0))
@@ -45,6 +48,7 @@ class Reconciler:
         inventory: Inventory,
         gatherer: Gatherer,
         accounts: ServiceAccounts,
+        inspector: Inspector,
         minter: Minter,
         revoker: Revoker,
         secrets: Secrets,
@@ -55,6 +59,7 @@ class Reconciler:
         self._inventory = inventory
         self._gatherer = gatherer
         self._accounts = accounts
+        self._inspector = inspector
         self._minter = minter
         self._revoker = revoker
         self._secrets = secrets
@@ -66,7 +71,7 @@ class Reconciler:
 
         :raises Fault: nothing could be read or written; nothing is lost, and the pass is to be repeated
         """
-        if connection.metadata.deletion_timestamp and FINALIZER not in connection.metadata.finalizers:
+        if is_gone(connection):
             return Again(None)
         observed = await self._gatherer.observe(connection)
         plan = decide(observed)
@@ -75,7 +80,8 @@ class Reconciler:
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
                 await work.release()
-                return Again(None)
+                self._inspector.forget(connection.metadata.uid)
+                return Again(None, released=True)
             after = self._afterwards(observed, work)
             work.status = project(after, fault)
             await work.commit()
@@ -96,7 +102,9 @@ class Reconciler:
                 await self._recovery.recover(work, o)
             for entry in plan.adoptions:
                 await self._adopt(work, o, entry)
-            if work.ledger:
+            if o.inspection is not None:
+                self._secrets.expect(work, o.inspection)
+            if work.ledger and o.connection.metadata.deletion_timestamp is None:
                 await work.hold()
         except (LostRace, Vanished):
             raise
@@ -190,10 +198,22 @@ class Reconciler:
 
     def _next(self, o: Observation) -> Again:
         moments = [next_wake(o)]
+        if ledger.current(o.connection.status.ledger) is not None:
+            moments.append(self._inspector.due(o.connection, o.now))
         if o.connection.status.ledger or o.service_account_exists is False:
             moments.append(self._accounts.check_due(o.connection, o.now))
         due = min((moment for moment in moments if moment is not None), default=None)
         return Again(None if due is None else max(due - o.now, timedelta(0)))
+
+
+def is_gone(connection: MCPConnection) -> bool:
+    """Only other people's finalizers hold it, and nothing of ours is alive."""
+    metadata = connection.metadata
+    return (
+        metadata.deletion_timestamp is not None
+        and FINALIZER not in metadata.finalizers
+        and not connection.status.ledger
+    )
 
 
 def _ready(status: MCPConnectionStatus) -> Condition | None:

@@ -16,16 +16,21 @@ from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.faults import Fault, TryLater
+from leasehold.core.ledger import only_runs_out
 from leasehold.engine.events import EventRecorder
+from leasehold.engine.fence import Fence
 from leasehold.engine.inventory import Inventory, version_of
 from leasehold.engine.queue import Lane, WorkQueue
 from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.registrations import Registrations
-from leasehold.ports import Cluster, Metrics
+from leasehold.engine.revoke import Revoker
+from leasehold.ports import Clock, Cluster, Metrics
 
 KINDS: Final[tuple[type[Resource], ...]] = (MCPCredentialStore, MCPServerProfile, MCPConnection)
 STORE_PREFIX: Final = "store:"
 PROFILE_PREFIX: Final = "profile:"
+ORPHAN_PREFIX: Final = "orphan:"
+ORPHAN_RETRY: Final = timedelta(seconds=15)
 LONGEST_NAP: Final = timedelta(hours=1)
 LONGEST_RETRY_SECONDS: Final = 60.0
 STUCK_SECONDS: Final = 900.0
@@ -42,6 +47,9 @@ class Engine:
         cluster: Cluster,
         inventory: Inventory,
         reconciler: Reconciler,
+        revoker: Revoker,
+        fence: Fence,
+        clock: Clock,
         events: EventRecorder,
         metrics: Metrics,
         revocations_changed: Callable[[], Awaitable[bool]],
@@ -53,6 +61,9 @@ class Engine:
         self._cluster = cluster
         self._inventory = inventory
         self._reconciler = reconciler
+        self._revoker = revoker
+        self._fence = fence
+        self._clock = clock
         self._events = events
         self._metrics = metrics
         self._revocations_changed = revocations_changed
@@ -66,6 +77,8 @@ class Engine:
         self._loops: list[asyncio.Task[None]] = []
         self._failures: dict[str, int] = {}
         self._started: dict[str, float] = {}
+        self._orphans: dict[str, MCPConnection] = {}
+        self._released: set[str] = set()
         self._listed_at: float | None = None
         self._stopping = False
 
@@ -92,6 +105,7 @@ class Engine:
     async def stop(self, seconds: float) -> bool:
         """Finish what is under way and start nothing; whether all of it was through in time."""
         self._stopping = True
+        self._fence.is_closing = True
         self._queue.close()
         for task in self._loops[:2]:
             task.cancel()
@@ -171,6 +185,7 @@ class Engine:
             self._queue.forget(key)
             self._failures.pop(key, None)
             self._metrics.connection_gone(key)
+            self._end_what_it_left(gone)
             for rival in self._inventory.rivals(gone):
                 self._queue.add(rival.key, self._lane(rival.key))
             for store in self._inventory.stores:
@@ -183,9 +198,40 @@ class Engine:
             self.requeue_users(gone)
             self._requeue_profiles(key)
 
+    def _end_what_it_left(self, gone: MCPConnection) -> None:
+        """Somebody took our finalizer away: what the ledger named is alive, and nobody else will end it."""
+        if gone.metadata.uid in self._released or not gone.status.ledger:
+            self._released.discard(gone.metadata.uid)
+            return
+        key = f"{ORPHAN_PREFIX}{gone.key}/{gone.metadata.uid}"
+        self._orphans[key] = gone
+        self._queue.add(key, Lane.REVOKE)
+
+    async def _end_orphan(self, key: str) -> timedelta | None:
+        orphan, now = self._orphans[key], self._clock.now()
+        if now is None:
+            raise TryLater(Reason.CLUSTER_UNAVAILABLE, "the API server's time is not known yet")
+        left = []
+        for entry in orphan.status.ledger:
+            remains = await self._revoker.end(entry, self._inventory.store_by_uid(entry.store_uid), now)
+            if remains.state is not None and not only_runs_out(entry):
+                log.warning(
+                    "a credential without its connection is alive", object=orphan.key, left=remains.state
+                )
+                left.append(entry.model_copy(update={"state": remains.state}))
+        if not left:
+            del self._orphans[key]
+            return None
+        self._orphans[key] = orphan.model_copy(
+            update={"status": orphan.status.model_copy(update={"ledger": tuple(left)})}
+        )
+        return ORPHAN_RETRY
+
     def _lane(self, key: str) -> Lane:
         if key.startswith(STORE_PREFIX):
             return Lane.PROBE
+        if key.startswith(ORPHAN_PREFIX):
+            return Lane.REVOKE
         connection = self._inventory.connections.get(key)
         if connection is None:
             return Lane.STATUS
@@ -224,10 +270,14 @@ class Engine:
             if profile is not None:
                 await self._registrar.reconcile_profile(profile)
             return None
+        if key.startswith(ORPHAN_PREFIX):
+            return await self._end_orphan(key)
         connection = self._inventory.connections.get(key)
         if connection is None:
             return None
         again = await self._reconciler.reconcile(connection)
+        if again.released:
+            self._released.add(connection.metadata.uid)
         return again.after
 
     @property

@@ -2,13 +2,12 @@
 does. Its data is never read."""
 
 from leasehold.api.connection import LedgerEntry, SecretRecord
-from leasehold.core import deadlines
 from leasehold.core.adoption import generation_of, ours
 from leasehold.core.facts import SecretMeta
 from leasehold.core.faults import Conflict, Vanished
 from leasehold.core.ledger import current
-from leasehold.core.observation import Observation
-from leasehold.core.secret_content import governance_annotations
+from leasehold.core.observation import Inspection, Observation
+from leasehold.core.secret_content import published_annotations
 from leasehold.engine.work import Work
 from leasehold.ports import Cluster
 
@@ -27,12 +26,12 @@ class Secrets:
             work.set_secret(None)
 
     async def annotate(self, work: Work) -> None:
-        """Owner, purpose and lease end changed: the Secret says so, without a mint."""
-        record = work.status.secret
-        if record is None:
+        """The Secret says whose it is and until when, as the connection does now: no mint for that."""
+        record, present = work.status.secret, current(work.ledger)
+        if record is None or present is None:
             return
         namespace = work.connection.metadata.namespace
-        annotations = governance_annotations(work.connection, deadlines.lease_end(work.connection))
+        annotations = published_annotations(work.connection, present)
         try:
             meta = await self._cluster.annotate_secret(
                 namespace, record.name, annotations, record.resource_version
@@ -53,6 +52,13 @@ class Secrets:
         if meta is None or present is None or generation_of(meta) != present.generation:
             return None
         return meta if meta.uid == record.uid else None
+
+    def expect(self, work: Work, inspection: Inspection) -> None:
+        """Somebody wrote to the Secret without changing its data: the next touch expects that version."""
+        record = work.status.secret
+        if record is not None and inspection.secret_version is not None:
+            seen = {"resource_version": inspection.secret_version, "digest": inspection.secret_digest}
+            work.set_secret(record.model_copy(update=seen))
 
     def remember(self, work: Work, o: Observation, entry: LedgerEntry) -> None:
         """Keep what was seen of a Secret that a crash left without a record; its data is not known."""
