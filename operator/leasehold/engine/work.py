@@ -70,7 +70,7 @@ class Work:
             except Conflict:
                 await self._read_again()
             except OutcomeUnknown:
-                await self._read_again_after_doubt()
+                await self._read_again(written=self.status)
                 if self.status.to_wire() == self.connection.status.to_wire():
                     return
             else:
@@ -113,19 +113,13 @@ class Work:
         self.connection = answered
         self._inventory.put(answered)
 
-    async def _read_again(self) -> None:
+    async def _read_again(self, written: MCPConnectionStatus | None = None) -> None:
+        """Go on from the fresh object, as long as its ledger is as we left it, or as the write whose outcome
+        is not known would have left it."""
         left = self.connection
         fresh = await self._fresh()
-        if _authority(fresh.status) != _authority(left.status):
-            self._inventory.put(fresh)
-            raise LostRace(left)
-        self._took(fresh)
-
-    async def _read_again_after_doubt(self) -> None:
-        """A write that may have arrived: the ledger is as we left it, or as we wanted it."""
-        left = self.connection
-        fresh = await self._fresh()
-        if _authority(fresh.status) not in (_authority(left.status), _authority(self.status)):
+        expected = [_authority(status) for status in (left.status, written) if status is not None]
+        if _authority(fresh.status) not in expected:
             self._inventory.put(fresh)
             raise LostRace(left)
         self._took(fresh)
