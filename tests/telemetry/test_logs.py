@@ -52,6 +52,12 @@ def test_a_library_writes_the_same_lines(stream: io.StringIO) -> None:
     assert (line["event"], line["level"], line["logger"]) == ("handler x", "warning", "kopf")
 
 
+def test_watching_a_large_fleet_does_not_write_a_line_for_each_event(stream: io.StringIO) -> None:
+    logging.getLogger("kopf.objects").info("Handler 'tell' succeeded.")
+    logging.getLogger("kopf.objects").warning("Handler 'tell' failed.")
+    assert [line["event"] for line in written(stream)] == ["Handler 'tell' failed."]
+
+
 def test_what_is_below_the_level_is_not_written(stream: io.StringIO) -> None:
     structlog.get_logger("leasehold").debug("x")
     logging.getLogger("kopf").debug("x")

@@ -16,6 +16,10 @@ from leasehold.core.sealed import Sealed
 
 MAX_DEPTH: Final = 8
 
+PER_EVENT: Final = "kopf.objects"
+"""kopf's logger for what it does with each event of each object; below a warning that is as many lines as the
+fleet has changes, and says nothing that ours do not."""
+
 
 def configure_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
     """From here on every log record of the process goes to `stream` (default: standard error) as one JSON
@@ -50,6 +54,7 @@ def configure_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.setLevel(level)
     root.handlers = [handler]
+    logging.getLogger(PER_EVENT).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
 
 
