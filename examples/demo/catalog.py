@@ -64,8 +64,11 @@ class Catalog(ConnectionStory):
     def ran_out(self) -> str:
         self._until(_end(self.current()))
         refused = self.refusal(self.current())
-        self.until_dead(self.current().generation)
+        self.world.until(self._has_empty_ledger, 30, f"the ledger of {self.subject} is empty")
         return f"after {clock(_end(self.current()))}: {refused}, and the ledger is empty"
+
+    def _has_empty_ledger(self) -> bool:
+        return not self.connection().status.ledger
 
     def _until(self, moment: datetime) -> None:
         self.world.until(lambda: now() > moment, 60, f"it is {clock(moment)}")

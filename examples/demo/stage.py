@@ -21,6 +21,7 @@ from controlplane.child import Household, Server
 from controlplane.programs import Programs
 from controlplane.sockets import ReservedPorts
 from controlplane.vaultsetup import ORDERS, ORDERS_READER, setup_database_engine, setup_pki_engine
+from controlplane.waiting import WaitTimedOut
 from deployment import Operator, operator_kubeconfig
 from leasehold.core.identity import NAMESPACE, SERVICE_ACCOUNT
 from manifests import Manifest, demo_manifests, of_kind
@@ -62,9 +63,7 @@ def set_up(plane: ControlPlane, programs: Programs, stack: ExitStack, say: Calla
     _bootstrap(plane, programs, of_kind(manifests, "MCPCredentialStore", "MCPServerProfile"))
     _sign_tokens(plane, of_kind(manifests, "MCPCredentialStore")[0]["spec"]["auth"]["mount"])
     say("starting the operator with its shipped rights")
-    operator = Operator(operator_kubeconfig(plane), plane.workdir)
-    stack.callback(operator.stop)
-    operator.start()
+    _operator(plane, stack)
     say("registering a store, three profiles, and the teams' namespaces")
     for manifest in of_kind(manifests, "MCPCredentialStore", "MCPServerProfile"):
         plane.apply(manifest)
@@ -75,6 +74,16 @@ def set_up(plane: ControlPlane, programs: Programs, stack: ExitStack, say: Calla
 def claim(plane: ControlPlane, manifests: list[Manifest]) -> None:
     """Create the connections, as teams do."""
     plane.apply({"apiVersion": "v1", "kind": "List", "items": of_kind(manifests, "MCPConnection")})
+
+
+def _operator(plane: ControlPlane, stack: ExitStack) -> None:
+    operator = Operator(operator_kubeconfig(plane), plane.workdir)
+    stack.callback(operator.stop)
+    try:
+        operator.start()
+    except (AssertionError, WaitTimedOut) as late:
+        said = operator.log_path.read_text()[-2000:]
+        raise RuntimeError(f"the operator did not get ready; the end of its log:\n{said}") from late
 
 
 def _namespaces(manifests: list[Manifest]) -> list[Manifest]:
