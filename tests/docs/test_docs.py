@@ -134,7 +134,7 @@ def test_every_path_that_is_named_exists(page: Path) -> None:
 @each_page
 def test_every_make_target_that_is_named_exists(page: Path) -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    named = re.findall(r"(?:`|^)make ([a-z][a-z-]*)", page.read_text(), re.MULTILINE)
+    named = re.findall(r"(?:`|^)make\s+([a-z][a-z-]*)", page.read_text(), re.MULTILINE)
     assert set(named) <= set(targets)
 
 
