@@ -36,6 +36,7 @@ class Gatherer:
         self._inspector = inspector
         self._revocations = SharedCall(cluster.list_revocations)
         self._known_revocations: tuple[RevocationFact, ...] = ()
+        self._listed_revocations: tuple[RevocationFact, ...] = ()
 
     def now(self) -> datetime:
         """The API server's time.
@@ -81,9 +82,10 @@ class Gatherer:
         )
 
     async def refresh_revocations(self) -> bool:
-        """List the revocations anew; whether they are others than before."""
-        before, self._known_revocations = self._known_revocations, await self._revocations()
-        return before != self._known_revocations
+        """List the revocations anew; whether they are others than at the last time, or than a fence has seen."""
+        before = self._listed_revocations, self._known_revocations
+        self._listed_revocations = self._known_revocations = await self._revocations()
+        return before != (self._listed_revocations, self._known_revocations)
 
     async def observe_for_fence(self, connection: MCPConnection) -> Observation:
         """The newest that is known of a connection, with a list of revocations begun after this call."""

@@ -291,7 +291,7 @@ class Minter:
         """The mint is over and was given to nobody: revoke it now, or leave it to the ledger as Revoking."""
         self._reporter.mint_failed(work.connection, entry, because)
         try:
-            await self._revoker.take_back(order.store, entry.accessor, entry.lease_id)
+            await self._revoker.take_back(order.store, entry.accessor, entry.lease_id, entry.token_accessor)
         except Fault as fault:
             left = entry.model_copy(
                 update={

@@ -68,9 +68,11 @@ class Revoker:
         await self._vault.revoke_accessor(store, accessor)
         await self._until_gone(store, accessor, None, None)
 
-    async def take_back(self, store: MCPCredentialStore, accessor: str, lease_id: str | None) -> None:
-        """Revoke what this process has just minted and given to nobody: its lease by id, synchronously, then
-        the token.
+    async def take_back(
+        self, store: MCPCredentialStore, accessor: str, lease_id: str | None, token_accessor: str | None
+    ) -> None:
+        """Revoke what this process has just minted and given to nobody: its lease by id, synchronously, the token
+        that came (an orphan outlives its parent), then the login.
 
         :raises Fault: it may still be alive
         """
@@ -78,12 +80,19 @@ class Revoker:
             if lease_id is not None:
                 await self._vault.revoke_lease(store, lease_id)
         finally:
-            await self._vault.revoke_accessor(store, accessor)
-        await self._until_gone(store, accessor, None, lease_id)
+            try:
+                if token_accessor:
+                    await self._vault.revoke_accessor(store, token_accessor)
+            finally:
+                await self._vault.revoke_accessor(store, accessor)
+        await self._until_gone(store, accessor, token_accessor, lease_id)
 
     async def _end_at_vault(self, entry: LedgerEntry, store: MCPCredentialStore | None) -> None:
         if store is None:
             raise NeedsPerson(Reason.UNKNOWN_AT_VAULT, _unknown(entry, "its MCPCredentialStore is gone"))
+        if entry.token_accessor and entry.reason is Reason.UNPUBLISHED:
+            # Vault's own answer, and no annotation that somebody may have written
+            await self._vault.revoke_accessor(store, entry.token_accessor)
         if entry.accessor:
             await self._vault.revoke_accessor(store, entry.accessor)
         await self._until_gone(store, entry.accessor, entry.token_accessor, entry.lease_id, entry.state)
