@@ -108,7 +108,8 @@ async def prepared(kind: str, act: Act, power: Power) -> tuple[World, Engine]:
     """A world in which the process whose power fails is about to begin with the scenario."""
     world = World(kind)
     power.counting = False
-    engine = await world.start(power.cluster(world.cluster), power.vault(world.vault))
+    ports = power.cluster(world.cluster), power.vault(world.vault)
+    engine = await world.start(*ports, inspection_seconds=10**9)
     if act is not first_mint:
         world.claim()
     await passing(5)

@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from fakes.cluster import FakeClock, FakeCluster, Key
 from fakes.people import FakePeople
@@ -17,7 +17,6 @@ from leasehold.api.base import Resource
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.names import SecretAnnotation
 from leasehold.engine.events import EventRecorder
-from leasehold.engine.leadership import SoleReplica
 from leasehold.engine.runtime import Engine
 from leasehold.ports import Cluster, Vault
 from leasehold.settings import Settings
@@ -48,11 +47,11 @@ class LoopClock(FakeClock):
     """The server's time, which goes with the loop's."""
 
     def __init__(self) -> None:
-        self._ahead = timedelta(0)
+        self.started = NOON
 
     @property
     def moment(self) -> datetime:  # type: ignore[override]
-        return NOON + self._ahead + timedelta(seconds=asyncio.get_running_loop().time())
+        return self.started + timedelta(seconds=asyncio.get_running_loop().time())
 
 
 class _Watched(dict[Key, Resource]):
@@ -83,6 +82,28 @@ class Lines:
         self.records.append(record)
 
 
+class Lead:
+    """Whether a process leads, as a test says."""
+
+    def __init__(self) -> None:
+        self.is_leader = True
+
+
+class _Delayed:
+    """The cluster, with calls that take as long as the world says."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def __getattr__(self, method: str) -> Any:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            if delays := self._world.delays.get(method):
+                await asyncio.sleep(delays.pop(0))
+            return await getattr(self._world.cluster, method)(*args, **kwargs)
+
+        return call
+
+
 class World:
     """One team, one store, the profile `orders-read`, and the engines that serve them."""
 
@@ -94,6 +115,9 @@ class World:
         self.vault = vault_beside(self.cluster)
         self.audit = Lines()
         self.watching = True
+        self.delays: dict[str, list[float]] = {}
+        """How long the next calls of a method of the cluster take before they are carried out."""
+        self.lead = Lead()
         self.engines: list[Engine] = []
         self.vault.engines |= {
             LEASED: LeasedAt(),
@@ -116,7 +140,7 @@ class World:
         self, cluster: Cluster | None = None, vault: Vault | None = None, **settings: Any
     ) -> Engine:
         """Start an engine over this world, or over ports that stand before it."""
-        ports: Cluster = cluster or self.cluster
+        ports = cluster or cast(Cluster, _Delayed(self))
         engine = wiring.build_engine(
             Settings(workers=4, **settings),
             ports,
@@ -125,7 +149,7 @@ class World:
             self.audit,
             Telemetry(FleetMetrics(), "test"),
             EventRecorder(ports, self.clock),
-            SoleReplica(),
+            self.lead,
         )
         self.engines.append(engine)
         await engine.start()
