@@ -2,6 +2,8 @@ SHELL := /bin/bash
 VENV ?= .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+# tests mostly wait for servers; each worker has a control plane of its own
+TEST_WORKERS ?= 3
 
 .PHONY: help
 help: ## list every target
@@ -44,7 +46,7 @@ up: install ## start a local control plane and keep it until Ctrl-C
 .PHONY: test
 test: install ## the whole suite, real servers included, provisioning what is missing
 	PYTHONPATH=tests $(PY) -m controlplane build
-	$(VENV)/bin/pytest $(ARGS)
+	$(VENV)/bin/pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: test-kind
 test-kind: install ## the end-to-end tests on kind; needs Docker and kind, and the gate does not run it

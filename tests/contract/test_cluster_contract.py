@@ -479,8 +479,11 @@ def test_nothing_secret_is_in_a_fault(world: World) -> None:
 def test_revocations_are_none_where_their_kind_is_not_installed_and_all_where_it_is(world: World) -> None:
     world.people.remove_revocations()
     assert world.run(lambda cluster: cluster.list_revocations()) == ()
-    world.people.revoke("stop-support", {"target": {"namespace": "support"}, "reason": "INC-7"})
-    (revocation,) = world.run(lambda cluster: cluster.list_revocations())
+    try:
+        world.people.revoke("stop-support", {"target": {"namespace": "support"}, "reason": "INC-7"})
+        (revocation,) = world.run(lambda cluster: cluster.list_revocations())
+    finally:
+        world.people.remove_revocations()
     assert revocation.name == "stop-support"
     assert revocation.spec == {"target": {"namespace": "support"}, "reason": "INC-7"}
 
