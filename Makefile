@@ -55,3 +55,7 @@ test-kind: install ## the end-to-end tests on kind; needs Docker and kind, and t
 .PHONY: demo
 demo: install ## see the main job on real servers, and play with it (ARGS=--once: plain lines, and an end)
 	PYTHONPATH=tests:operator $(PY) examples/demo/run.py $(ARGS)
+
+.PHONY: mutants
+mutants: install ## seed one mistake per dangerous step, and see that a test notices it
+	$(PY) tests/mutants/mutants.py

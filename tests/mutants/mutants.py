@@ -1,0 +1,183 @@
+"""The suite is tested too: one seeded mistake per dangerous step, and the test that has to notice it.
+
+Each mistake is made in a copy, never in the work tree. A mistake whose place is not found any more is a failure,
+for then nothing was tested. `python tests/mutants/mutants.py` tries all of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ENGINE = "operator/leasehold/engine/"
+SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A mistake: `right` is replaced by `wrong` in `file`; `noticed_by` is a file of tests and an expression."""
+
+    step: str
+    file: str
+    right: str
+    wrong: str
+    noticed_by: tuple[str, str]
+
+
+MUTANTS = (
+    Mutant(
+        "0 preflight: a foreign Secret is taken for ours",
+        "operator/leasehold/core/preflight.py",
+        "if probe.state is SecretState.FOREIGN:",
+        "if False:",
+        ("tests/engine/test_mints.py", "somebody_elses_secret"),
+    ),
+    Mutant(
+        "1 login: a token that dies during the overlap is minted under",
+        ENGINE + "mint.py",
+        "if login.ttl_seconds <= needed:",
+        "if login.ttl_seconds <= 0:",
+        ("tests/engine/test_mints.py", "would_die_during_the_overlap"),
+    ),
+    Mutant(
+        "2 intent: it is not written before the mint",
+        ENGINE + "mint.py",
+        "            await work.commit()\n            await work.hold()",
+        "            await work.hold()",
+        ("tests/engine/test_crashes.py", "first_mint"),
+    ),
+    Mutant(
+        "2 finalizer: nothing holds the object while its ledger names something",
+        ENGINE + "mint.py",
+        "            await work.commit()\n            await work.hold()",
+        "            await work.commit()",
+        ("tests/engine/test_denials.py", "denial_while_vault_mints"),
+    ),
+    Mutant(
+        "2 compare-and-swap: a ledger that somebody changed is written over",
+        ENGINE + "work.py",
+        "if _authority(fresh.status) not in expected:",
+        "if False:",
+        ("tests/engine/test_work.py", "test"),
+    ),
+    Mutant(
+        "3 fence: revocations that were listed before are good enough",
+        ENGINE + "gather.py",
+        "        revocations = await self._revocations()\n",
+        "        revocations = self._known_revocations\n",
+        ("tests/engine/test_denials.py", "test"),
+    ),
+    Mutant(
+        "4 mint: an unknown outcome is taken for a refusal",
+        ENGINE + "mint.py",
+        """        except OutcomeUnknown as fault:
+            self._reporter.mint_failed(work.connection, entry, fault)
+            raise
+        except Fault as fault:
+            await self._take_back(work, order, entry, fault)
+            raise
+
+    async def _read(""",
+        """        except Fault as fault:
+            await self._take_back(work, order, entry, fault)
+            raise
+
+    async def _read(""",
+        ("tests/engine", "ambiguous or unknown or nobody_knows"),
+    ),
+    Mutant(
+        "5 fence: nobody asks again before the Secret is written",
+        ENGINE + "mint.py",
+        """        await self._stop_if_denied(work, order, entry)
+        meta = await""",
+        "        meta = await",
+        ("tests/engine/test_denials.py", "denial_while_vault_mints"),
+    ),
+    Mutant(
+        "5 publish: a credential that could not be published is forgotten",
+        ENGINE + "mint.py",
+        """        self._reporter.mint_failed(work.connection, entry, because)
+        try:""",
+        """        self._reporter.mint_failed(work.connection, entry, because)
+        work.set_ledger(ledger.without(work.ledger, [entry.generation]))
+        return
+        try:""",
+        ("tests/engine/test_mints.py", "cannot_be_published"),
+    ),
+    Mutant(
+        "6 current: the predecessor is dropped instead of retired",
+        "operator/leasehold/core/ledger.py",
+        'other.model_copy(update={"state": EntryState.RETIRING, "end_time": end})',
+        'other.model_copy(update={"state": EntryState.RETIRING, "end_time": None})',
+        ("tests/engine/test_mints.py", "works_for_the_overlap"),
+    ),
+    Mutant(
+        "revocation: Vault's answer is believed without a look-up",
+        ENGINE + "revoke.py",
+        "        raise TryLater(Reason.REVOCATION_PENDING, pending)\n",
+        "        return\n",
+        ("tests/engine", "backend_keeps_it or pending"),
+    ),
+    Mutant(
+        "revocation: any Vault proves a death",
+        ENGINE + "revoke.py",
+        "if answering != entry.cluster_id:",
+        "if False:",
+        ("tests/engine/test_revoker.py", "test"),
+    ),
+)
+
+
+def survives(mutant: Mutant) -> str | None:
+    """Why the mistake went unnoticed; None where the suite noticed it."""
+    with tempfile.TemporaryDirectory(prefix="leasehold-mutant-") as scratch:
+        copy = Path(scratch)
+        for part in ("operator", "tests", "examples", "charts", "crds"):
+            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        place = copy / mutant.file
+        text = place.read_text()
+        if text.count(mutant.right) != 1:
+            return f"its place is there {text.count(mutant.right)} times in {mutant.file}"
+        place.write_text(text.replace(mutant.right, mutant.wrong))
+        tests, expression = mutant.noticed_by
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            tests,
+            "-k",
+            expression,
+        ]
+        environment = {**os.environ, "PYTHONPATH": f"{copy / 'operator'}{os.pathsep}{copy / 'tests'}"}
+        done = subprocess.run(
+            command, cwd=copy, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    if done.returncode == 1:
+        return None
+    return f"pytest ended with {done.returncode}:\n{done.stdout[-1500:]}"
+
+
+def main() -> int:
+    """Try every mistake; the exit status is the number of those that nobody noticed."""
+    unnoticed = 0
+    for mutant in MUTANTS:
+        why = survives(mutant)
+        print(f"{'noticed ' if why is None else 'SURVIVED'}  {mutant.step}", flush=True)
+        if why is not None:
+            unnoticed += 1
+            print(why)
+    return unnoticed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
