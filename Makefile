@@ -58,4 +58,4 @@ demo: install ## see the main job on real servers, and play with it (ARGS=--once
 
 .PHONY: mutants
 mutants: install ## seed one mistake per dangerous step, and see that a test notices it
-	$(PY) tests/mutants/mutants.py
+	$(PY) tests/mutants/seeded.py

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mutants.mutants import MUTANTS, Mutant, survives
+from mutants.seeded import MUTANTS, Mutant, survives
 
 
 @pytest.mark.parametrize(

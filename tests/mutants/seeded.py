@@ -1,7 +1,7 @@
 """The suite is tested too: one seeded mistake per dangerous step, and the test that has to notice it.
 
 Each mistake is made in a copy, never in the work tree. A mistake whose place is not found any more is a failure,
-for then nothing was tested. `python tests/mutants/mutants.py` tries all of them."""
+for then nothing was tested. `python tests/mutants/seeded.py` tries all of them."""
 
 from __future__ import annotations
 
