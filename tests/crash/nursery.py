@@ -1,0 +1,114 @@
+"""Operators that start in milliseconds and die at a word."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from controlplane.waiting import WaitTimedOut
+from shipped import ROOT
+
+LONGEST_END_SECONDS = 60.0
+
+
+class OperatorProcess:
+    """One operator."""
+
+    def __init__(self, pid: int, log: Path, audit: Path) -> None:
+        self.pid = pid
+        self.log = log
+        self.audit = audit
+        self._descriptor = os.pidfd_open(pid)
+
+    def kill(self) -> None:
+        """SIGKILL; returns when it is dead, and its connections with it."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM; returns when it has ended."""
+        self._end(signal.SIGTERM)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it has ended."""
+        return bool(select.select([self._descriptor], [], [], 0)[0])
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Its log; a line that is no JSON is there as `raw`."""
+        lines: list[dict[str, Any]] = []
+        for line in self.log.read_text().splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                lines.append({"raw": line})
+        return lines
+
+    def _end(self, signum: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._descriptor, signum)
+        if not select.select([self._descriptor], [], [], LONGEST_END_SECONDS)[0]:
+            raise WaitTimedOut(f"the operator {self.pid} did not end on {signum.name}")
+
+
+class Nursery:
+    """A context manager; whatever it gave birth to is dead when it ends."""
+
+    def __init__(self, workdir: Path) -> None:
+        self._workdir = workdir
+        self._lock = threading.Lock()
+        self._living: list[OperatorProcess] = []
+
+    def __enter__(self) -> Self:
+        source = os.pathsep.join([str(ROOT / "operator"), str(ROOT / "tests")])
+        self._zygote = subprocess.Popen(
+            [sys.executable, "-m", "crash.zygote"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": source},
+            text=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for each in self._living:
+            each.kill()
+        assert self._zygote.stdin is not None
+        assert self._zygote.stdout is not None
+        self._zygote.stdin.close()
+        self._zygote.wait(30)
+        self._zygote.stdout.close()
+
+    def operator(self, kubeconfig: Path, **settings: Any) -> OperatorProcess:
+        """Start one, with a lease of its own: nobody has to wait for the lease of the dead."""
+        name = f"crash-{uuid.uuid4().hex[:12]}"
+        given = {
+            "kubeconfig": kubeconfig,
+            "listen_host": "127.0.0.1",
+            "listen_port": 0,
+            "lease_name": name,
+            **settings,
+        }
+        audit, log = self._workdir / f"{name}.audit", self._workdir / f"{name}.log"
+        order = {
+            "environment": {f"LEASEHOLD_{key.upper()}": str(value) for key, value in given.items()},
+            "audit": str(audit),
+            "log": str(log),
+        }
+        with self._lock:
+            assert self._zygote.stdin is not None
+            assert self._zygote.stdout is not None
+            self._zygote.stdin.write(json.dumps(order) + "\n")
+            self._zygote.stdin.flush()
+            process = OperatorProcess(int(self._zygote.stdout.readline()), log, audit)
+            self._living = [each for each in self._living if not each.is_dead] + [process]
+        return process

@@ -1,0 +1,14 @@
+"""The operator is killed before and after every request that it makes to either server. Whatever that leaves, the
+next operator finds everything that was minted, settles it, and mints no more than was lost."""
+
+from crash.scenarios import DELETION, FIRST_MINT, ROTATION
+from crash.sweep import sweep
+from crash.world import CrashWorld
+
+
+def test_a_kill_at_any_request_leaks_nothing_and_mints_nothing_twice(world: CrashWorld) -> None:
+    report = sweep(world, [(scenario, "Lease") for scenario in (FIRST_MINT, ROTATION, DELETION)], print)
+    print(report.as_json(), *report.unreached, sep="\n")
+    assert [str(each) for each in report.problems] == []
+    assert report.errors == []
+    assert report.points >= 100
