@@ -10,7 +10,7 @@ from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
 from leasehold.api.names import SecretAnnotation
 from leasehold.api.profile import CredentialType
 from leasehold.core.facts import SecretMeta, SecretProbe
-from leasehold.core.ledger import intents
+from leasehold.core.ledger import current, intents
 
 HIGHEST_GENERATION = 2**31 - 1
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -44,8 +44,8 @@ def time_of(annotations: Mapping[str, str], name: str) -> datetime | None:
 
 def published_intents(connection: MCPConnection, probe: SecretProbe | None) -> tuple[LedgerEntry, ...]:
     """The open intents of which the Secret shows that they were minted and published, as Current entries."""
-    meta = ours(connection, probe)
-    if meta is None:
+    meta, present = ours(connection, probe), current(connection.status.ledger)
+    if meta is None or (present is not None and generation_of(meta) < present.generation):
         return ()
     return tuple(
         _adopted(entry, meta)
@@ -68,12 +68,27 @@ def _adopted(entry: LedgerEntry, meta: SecretMeta) -> LedgerEntry:
     return entry.model_copy(
         update={
             "state": EntryState.CURRENT,
-            "lease_id": _bounded(meta.annotations.get(SecretAnnotation.LEASE_ID), 1024),
-            "token_accessor": _bounded(meta.annotations.get(SecretAnnotation.TOKEN_ACCESSOR), 256),
+            "lease_id": entry.lease_id or lease_id_of(meta),
+            "token_accessor": entry.token_accessor or token_accessor_of(meta),
             "expiry_time": expiry,
             "mint_deadline_time": None,
         }
     )
+
+
+def accessor_of(meta: SecretMeta) -> str | None:
+    """The login's accessor that the Secret names, where it can be one."""
+    return _bounded(meta.annotations.get(SecretAnnotation.ACCESSOR), 256)
+
+
+def token_accessor_of(meta: SecretMeta) -> str | None:
+    """The minted token's accessor that the Secret names, where it can be one."""
+    return _bounded(meta.annotations.get(SecretAnnotation.TOKEN_ACCESSOR), 256)
+
+
+def lease_id_of(meta: SecretMeta) -> str | None:
+    """The lease that the Secret names, where it can be one."""
+    return _bounded(meta.annotations.get(SecretAnnotation.LEASE_ID), 1024)
 
 
 def _bounded(text: str | None, length: int) -> str | None:

@@ -160,6 +160,7 @@ class Minter:
                 mint_hash=order.mint_hash,
                 secret_name=order.secret_name,
                 reason=order.reason,
+                issued_time=whole_seconds(asked_at),
                 expiry_time=whole_seconds(asked_at + timedelta(seconds=login.ttl_seconds)),
                 mint_deadline_time=whole_seconds(
                     self._gatherer.now() + budget + deadlines.MINT_SETTLE_MARGIN + timedelta(seconds=1)
@@ -253,11 +254,19 @@ class Minter:
         try:
             return await self._write_secret(order, content, place, entry)
         except OutcomeUnknown as fault:
+            self._keep_what_is_known(work, entry)
             self._reporter.mint_failed(work.connection, entry, fault)
             raise
         except Fault as fault:
             await self._take_back(work, order, entry, fault)
             raise
+
+    def _keep_what_is_known(self, work: Work, entry: LedgerEntry) -> None:
+        """The intent stays open, but its end can be proven: Vault has told what to look up."""
+        known = {"lease_id": entry.lease_id, "token_accessor": entry.token_accessor}
+        for intent in ledger.intents(work.ledger):
+            if intent.generation == entry.generation:
+                work.set_ledger(ledger.with_entry(work.ledger, intent.model_copy(update=known)))
 
     async def _write_secret(
         self, order: Order, content: SecretContent, place: SecretTarget, entry: LedgerEntry

@@ -37,6 +37,8 @@ class Again:
 
 
 AT_ONCE = Again(timedelta(0))
+UNTIL_IT_IS_TOLD = Again(timedelta(seconds=5))
+"""The object is gone: its deletion is told by the watch, or found by the next comparison."""
 
 
 class Reconciler:
@@ -85,9 +87,12 @@ class Reconciler:
             after = self._afterwards(observed, work)
             work.status = project(after, fault)
             await work.commit()
-        except (LostRace, Vanished):
+        except LostRace:
             await self._revoke_what_nobody_records(connection, work)
             return AT_ONCE
+        except Vanished:
+            await self._revoke_what_nobody_records(connection, work)
+            return UNTIL_IT_IS_TOLD
         self._report(connection, work)
         if again or _changed_meanwhile(observed.connection, work.connection):
             return AT_ONCE

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from leasehold.api.connection import EntryState, LedgerEntry
 from leasehold.api.names import SecretAnnotation
-from leasehold.api.profile import CredentialType
+from leasehold.api.profile import CredentialRecipe, CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.api.store import MCPCredentialStore
-from leasehold.core.adoption import generation_of, ours, time_of
+from leasehold.core.adoption import accessor_of, generation_of, lease_id_of, ours, time_of, token_accessor_of
 from leasehold.core.facts import SecretMeta, TokenFacts
 from leasehold.core.faults import Fault, NeedsPerson
 from leasehold.core.identity import belongs_to
@@ -44,7 +44,7 @@ class Recovery:
         self._reporter = reporter
 
     async def recover(self, work: Work, o: Observation) -> None:
-        """Put the Secret's generation back into the ledger, or find it dead.
+        """Put the Secret's generation back into the ledger.
 
         :raises NeedsPerson: the Secret does not tell enough, or names somebody else's accessor
         """
@@ -57,39 +57,63 @@ class Recovery:
                 "status was lost, and without its profile and store nothing can be looked up",
             )
         generation = max(generation_of(meta), 1)
-        accessor = meta.annotations.get(SecretAnnotation.ACCESSOR, "")
-        entry = await self._entry(o, o.store, meta, generation, accessor)
-        work.set_ledger((entry,) if entry is not None else (), generation)
-        if entry is not None:
-            self._secrets.remember(work, o, entry)
+        entry = await self._entry(o, o.store, o.recipe, meta, generation)
+        work.set_ledger((entry,), generation)
+        self._secrets.remember(work, o, entry)
+        if entry.state is EntryState.CURRENT:
             self._reporter.adopted(work.connection, entry)
 
     async def _entry(
-        self, o: Observation, store: MCPCredentialStore, meta: SecretMeta, generation: int, accessor: str
-    ) -> LedgerEntry | None:
+        self,
+        o: Observation,
+        store: MCPCredentialStore,
+        recipe: CredentialRecipe,
+        meta: SecretMeta,
+        generation: int,
+    ) -> LedgerEntry:
+        """A login that is gone proves only itself: what was minted under it has yet to be proven dead."""
+        accessor, given_back = accessor_of(meta), recipe.type in GIVEN_BACK
+        facts = await self._login(o, store, accessor, given_back)
         expiry = time_of(meta.annotations, SecretAnnotation.CREDENTIAL_EXPIRY_TIME)
-        if accessor:
-            facts = await self._vault.lookup_accessor(store, accessor)
-            if facts is None:
-                return None
-            await self._must_be_ours(o, store, facts)
+        if facts is not None and not given_back:
             expiry = _earliest(expiry, o.now + timedelta(seconds=facts.ttl_seconds))
-        assert o.recipe is not None  # noqa: S101  recover() has looked
+        issued = time_of(meta.annotations, SecretAnnotation.ISSUED_TIME)
+        alive = facts is not None or given_back
         return LedgerEntry(
             generation=generation,
-            state=EntryState.CURRENT,
-            type=o.recipe.type,
+            state=EntryState.CURRENT if alive else EntryState.REVOKING,
+            type=recipe.type,
             store_uid=store.metadata.uid,
             cluster_id=await self._revoker.cluster_id(store),
-            accessor=accessor[:256],
-            token_accessor=meta.annotations.get(SecretAnnotation.TOKEN_ACCESSOR),
-            lease_id=meta.annotations.get(SecretAnnotation.LEASE_ID),
+            accessor=accessor if accessor and (facts is not None or not given_back) else "",
+            token_accessor=token_accessor_of(meta),
+            lease_id=lease_id_of(meta),
             mint_hash=o.mint_hash or "",
             secret_name=o.connection.spec.output.secret_name if o.connection.spec.output else "",
-            reason=Reason.ADOPTED,
-            issued_time=time_of(meta.annotations, SecretAnnotation.ISSUED_TIME),
-            expiry_time=whole_seconds(expiry) if expiry else None,
+            reason=Reason.ADOPTED if alive else Reason.GONE_EARLY,
+            issued_time=whole_seconds(_earliest(issued, o.now)),
+            expiry_time=(
+                whole_seconds(expiry) if expiry and recipe.type is not CredentialType.STATIC else None
+            ),
         )
+
+    async def _login(
+        self, o: Observation, store: MCPCredentialStore, accessor: str | None, given_back: bool
+    ) -> TokenFacts | None:
+        """The login that the Secret names, where it is alive; it has to be this connection's."""
+        if accessor is None:
+            if given_back:
+                return None
+            raise NeedsPerson(
+                Reason.LEDGER_LOST,
+                "status was lost, and the Secret does not tell which login its credential hangs under: somebody "
+                "changed its annotations; annotate this connection with "
+                "leasehold.dev/abandon-credentials: <reason> once its credentials have run out",
+            )
+        facts = await self._vault.lookup_accessor(store, accessor)
+        if facts is not None:
+            await self._must_be_ours(o, store, facts)
+        return facts
 
     async def _must_be_ours(self, o: Observation, store: MCPCredentialStore, facts: TokenFacts) -> None:
         metadata = o.connection.metadata
