@@ -97,6 +97,7 @@ class _Delayed:
 
     def __getattr__(self, method: str) -> Any:
         async def call(*args: Any, **kwargs: Any) -> Any:
+            self._world.calls += 1
             if delays := self._world.delays.get(method):
                 await asyncio.sleep(delays.pop(0))
             return await getattr(self._world.cluster, method)(*args, **kwargs)
@@ -115,6 +116,8 @@ class World:
         self.vault = vault_beside(self.cluster)
         self.audit = Lines()
         self.watching = True
+        self.calls = 0
+        """How many calls the cluster has seen."""
         self.delays: dict[str, list[float]] = {}
         """How long the next calls of a method of the cluster take before they are carried out."""
         self.lead = Lead()
