@@ -88,7 +88,7 @@ MUTANTS = (
             raise
 
     async def _read(""",
-        ("tests/engine", "ambiguous or unknown or nobody_knows"),
+        ("tests/engine/test_ambiguity.py", "test"),
     ),
     Mutant(
         "5 fence: nobody asks again before the Secret is written",
