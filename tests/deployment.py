@@ -61,7 +61,10 @@ def apply_setup(vault: VaultApi, setup: VaultSetup) -> None:
 
 
 class Operator:
-    """One operator process; its audit lines and logs go to files."""
+    """One operator process; its audit lines and logs go to files.
+
+    All of them elect by the lease that the shipped rights name, unless `lease_name` says otherwise: whoever is
+    started while another one runs stands by."""
 
     def __init__(self, kubeconfig: Path, workdir: Path, **settings: Any) -> None:
         self.audit_path = workdir / f"audit-{uuid.uuid4().hex[:8]}.jsonl"
@@ -77,8 +80,9 @@ class Operator:
         self._process: subprocess.Popen[bytes] | None = None
         self.address = ""
 
-    def start(self) -> Operator:
-        """Start it and wait until it is ready."""
+    def start(self, leads: bool = True) -> Operator:
+        """Start it and wait until it is ready; where it `leads`, until it does: the lease of one that was killed
+        has to run out first."""
         begin = len(self.logs())
         with self.audit_path.open("ab") as audit, self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
@@ -91,7 +95,25 @@ class Operator:
             )
         self.address = wait_until(lambda: self._listening(begin), 30, "the operator listens")
         wait_until(lambda: self.get("/readyz")[0] == 200, 30, "the operator is ready")
+        if leads:
+            wait_until(lambda: self.leads, 60, "the operator leads")
         return self
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is the one that acts, and knows what there is."""
+        status, said = self.get("/readyz")
+        return status == 200 and "connections are known" in said and self.metric("leasehold_leader") == 1
+
+    def send(self, signum: signal.Signals) -> None:
+        """Send it a signal and do not wait for what comes of it."""
+        assert self._process is not None
+        self._process.send_signal(signum)
+
+    def ended(self, seconds: float = 60) -> int:
+        """Wait until it has ended by itself; its exit status."""
+        assert self._process is not None
+        return self._process.wait(seconds)
 
     def _listening(self, begin: int) -> str:
         if self.exited is not None:
