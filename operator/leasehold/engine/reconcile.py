@@ -32,8 +32,6 @@ class Again:
     """When to look at a connection again if nothing happens before; None: only an event matters."""
 
     after: timedelta | None
-    released: bool = False
-    """Its finalizer is off: nothing that was minted for it is alive."""
 
 
 AT_ONCE = Again(timedelta(0))
@@ -67,6 +65,9 @@ class Reconciler:
         self._secrets = secrets
         self._recovery = recovery
         self._reporter = reporter
+        self.released: set[str] = set()
+        """Uids of those whose finalizer is off, or may be: nothing of them is alive, or it was given up. Noted
+        ahead of the request, for the watch may tell of the deletion before the request is answered."""
 
     async def reconcile(self, connection: MCPConnection) -> Again:
         """One pass.
@@ -81,9 +82,10 @@ class Reconciler:
         try:
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
+                self.released.add(connection.metadata.uid)
                 await work.release()
                 self._inspector.forget(connection.metadata.uid)
-                return Again(None, released=True)
+                return Again(None)
             after = self._afterwards(observed, work)
             work.status = project(after, fault)
             await work.commit()

@@ -78,7 +78,6 @@ class Engine:
         self._failures: dict[str, int] = {}
         self._started: dict[str, float] = {}
         self._orphans: dict[str, MCPConnection] = {}
-        self._released: set[str] = set()
         self._listed_at: float | None = None
         self._stopping = False
 
@@ -200,8 +199,9 @@ class Engine:
 
     def _end_what_it_left(self, gone: MCPConnection) -> None:
         """Somebody took our finalizer away: what the ledger named is alive, and nobody else will end it."""
-        if gone.metadata.uid in self._released or not gone.status.ledger:
-            self._released.discard(gone.metadata.uid)
+        released = gone.metadata.uid in self._reconciler.released
+        self._reconciler.released.discard(gone.metadata.uid)
+        if released or not gone.status.ledger:
             return
         key = f"{ORPHAN_PREFIX}{gone.key}/{gone.metadata.uid}"
         self._orphans[key] = gone
@@ -275,10 +275,7 @@ class Engine:
         connection = self._inventory.connections.get(key)
         if connection is None:
             return None
-        again = await self._reconciler.reconcile(connection)
-        if again.released:
-            self._released.add(connection.metadata.uid)
-        return again.after
+        return (await self._reconciler.reconcile(connection)).after
 
     @property
     def _registrar(self) -> Registrations:
