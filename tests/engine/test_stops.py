@@ -2,6 +2,7 @@
 
 import asyncio
 
+from fakes.vault import cut_off
 from fakes.world import LEASED, NAMESPACE, World
 from leasehold.api.connection import MCPConnection
 from leasehold.api.reasons import Reason
@@ -136,6 +137,24 @@ async def test_mints_that_hang_hold_no_revocation_up() -> None:
     await passing(2)
     assert world.people.find(connection) is None
     assert world.leases() == []
+
+
+@in_virtual_time
+async def test_mints_of_connections_that_also_have_something_to_end_hold_no_revocation_up() -> None:
+    """Their mints were cut off once already, so each has an open intent, or a lease that its backend keeps."""
+    world = World()
+    await world.start()
+    connection = world.claim("first")
+    await passing(5)
+    world.vault.fail("mint", cut_off(), times=50, afterwards=True)
+    for number in range(50):
+        world.claim(f"slow-{number}")
+    await passing(1)
+    world.vault.hold("mint")
+    await passing(30)
+    world.people.delete(connection)
+    await passing(2)
+    assert world.people.find(connection) is None
 
 
 @in_virtual_time

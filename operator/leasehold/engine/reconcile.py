@@ -32,6 +32,8 @@ class Again:
     """When to look at a connection again if nothing happens before; None: only an event matters."""
 
     after: timedelta | None
+    mint_is_left: bool = False
+    """A mint is due, which this pass was not to begin."""
 
 
 AT_ONCE = Again(timedelta(0))
@@ -69,8 +71,8 @@ class Reconciler:
         """Uids of those whose finalizer is off, or may be: nothing of them is alive, or it was given up. Noted
         ahead of the request, for the watch may tell of the deletion before the request is answered."""
 
-    async def reconcile(self, connection: MCPConnection) -> Again:
-        """One pass.
+    async def reconcile(self, connection: MCPConnection, may_mint: bool = True) -> Again:
+        """One pass; without `may_mint` it ends what has to end, and leaves a mint to another pass.
 
         :raises Fault: nothing could be read or written; nothing is lost, and the pass is to be repeated
         """
@@ -78,6 +80,9 @@ class Reconciler:
             return Again(None)
         observed = await self._gatherer.observe(connection)
         plan = decide(observed)
+        mint_is_left = plan.mint is not None and not may_mint
+        if mint_is_left:
+            plan = replace(plan, mint=None)
         work = Work(self._cluster, self._inventory, connection)
         try:
             fault, again = await self._carry_out(work, observed, plan)
@@ -98,7 +103,7 @@ class Reconciler:
         self._report(connection, work)
         if again or _changed_meanwhile(observed.connection, work.connection):
             return AT_ONCE
-        return self._next(replace(after, connection=work.connection))
+        return replace(self._next(replace(after, connection=work.connection)), mint_is_left=mint_is_left)
 
     async def _carry_out(self, work: Work, o: Observation, plan: Plan) -> tuple[Fault | None, bool]:
         """The plan's steps in order. The first fault is told, but no fault keeps endings from being tried."""

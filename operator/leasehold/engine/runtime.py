@@ -246,7 +246,7 @@ class Engine:
             started = self._started[key] = self._loop.time()
             outcome = "ok"
             try:
-                again = await self._pass(key)
+                again = await self._pass(key, urgent_only)
                 self._failures.pop(key, None)
             except Fault as fault:
                 outcome, again = fault.reason.value, self._retry(key, fault)
@@ -261,7 +261,7 @@ class Engine:
             if again is not None:
                 self._queue.add_at(key, self._loop.time() + min(again, LONGEST_NAP).total_seconds())
 
-    async def _pass(self, key: str) -> timedelta | None:
+    async def _pass(self, key: str, urgent_only: bool) -> timedelta | None:
         if key.startswith(STORE_PREFIX):
             store = self._inventory.stores.get(key.removeprefix(STORE_PREFIX))
             return await self._registrar.reconcile_store(store) if store is not None else None
@@ -275,7 +275,11 @@ class Engine:
         connection = self._inventory.connections.get(key)
         if connection is None:
             return None
-        return (await self._reconciler.reconcile(connection)).after
+        # A connection with something to end may be due for a mint as well, and that may take minutes.
+        again = await self._reconciler.reconcile(connection, may_mint=not urgent_only)
+        if again.mint_is_left:
+            self._queue.add(key, Lane.ROTATE)
+        return again.after
 
     @property
     def _registrar(self) -> Registrations:
