@@ -52,6 +52,10 @@ test: install ## the whole suite, real servers included, provisioning what is mi
 test-kind: install ## the end-to-end tests on kind; needs Docker and kind, and the gate does not run it
 	tests/kind.sh $(ARGS)
 
+.PHONY: crash
+crash: install ## kill the operator before and after each of its requests, on real servers; takes about ten minutes
+	PYTHONPATH=tests:operator $(PY) -m crash
+
 .PHONY: demo
 demo: install ## see the main job on real servers, and play with it (ARGS=--once: plain lines, and an end)
 	PYTHONPATH=tests:operator $(PY) examples/demo/run.py $(ARGS)

@@ -5,6 +5,8 @@ import json
 import sys
 
 from crash.scenarios import ALL, DELETION, EXPIRY, SUSPENSION
+from crash.slow import ALL as ALL_MEETINGS
+from crash.slow import meet
 from crash.sweep import Report, sweep
 from crash.world import crash_world
 
@@ -25,6 +27,7 @@ def main() -> int:
                 for scenario in ALL
             ]
             total += sweep(world, plan, _say)
+        total += meet(world, ("Slow", "Endless"), ALL_MEETINGS, _say)
     for problem in total.problems:
         print(problem)
     for line in (*total.unreached, *total.errors):

@@ -1,6 +1,7 @@
 """One life of an operator: it works on one connection, and dies at one request, or when it is done."""
 
 import asyncio
+import json
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from controlplane.waiting import wait_until
 from crash.nursery import OperatorProcess
 from crash.proxy import KUBERNETES, Cut, Exchange, Reply
 from crash.scenarios import Scenario, unsettled
+from crash.witness import LOGIN, namespace_of
 from crash.world import CrashWorld, Subject
 
 LONGEST_LIFE_SECONDS = 60.0
@@ -39,8 +41,8 @@ class Attempt:
     killed: bool = False
     mints: int = 0
     """Requests to mint that this life has sent."""
-    published: bool = False
-    """Whether this life wrote a credential to the Secret."""
+    published: int = 0
+    """How often this life wrote a credential to the Secret."""
 
     def __str__(self) -> str:
         where = f"killed {self.point}" if self.killed else "never killed"
@@ -93,6 +95,9 @@ class Assassin:
         raise Cut
 
     def _name(self, exchange: Exchange) -> str:
+        if LOGIN.match(exchange.path):
+            ours = namespace_of(json.loads(exchange.body)["jwt"]) == self._subject.namespace
+            return f"login of the {'connection' if ours else 'operator'}"
         path = exchange.path.removeprefix("/apis/leasehold.dev/v1alpha1").removeprefix("/api/v1")
         path = path.replace(f"/namespaces/{self._subject.namespace}", "")
         verb = exchange.method
@@ -132,7 +137,7 @@ def live(world: CrashWorld, scenario: Scenario, subject: Subject, point: Point |
     lane.rest()
     attempt.seen = assassin.seen
     attempt.mints = len(world.book.mints[subject.namespace]) - mints
-    attempt.published = world.book.published[subject.namespace] > published
+    attempt.published = world.book.published[subject.namespace] - published
     return attempt
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
+from controlplane.waiting import wait_until
 from crash.world import CrashWorld, Subject
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.names import FINALIZER
@@ -35,17 +37,22 @@ def _rotate(world: CrashWorld, subject: Subject) -> None:
     world.change(subject, output={"templates": {"url": "{{ server_url }}"}})
 
 
+def _expire(world: CrashWorld, subject: Subject) -> None:
+    """Lower the lease to what is over already."""
+    world.change(subject, leaseDurationSeconds=SHORTEST_LEASE_SECONDS)
+    found = world.find(subject)
+    assert found is not None
+    assert found.metadata.creation_timestamp is not None
+    end = found.metadata.creation_timestamp + timedelta(seconds=SHORTEST_LEASE_SECONDS)
+    wait_until(lambda: datetime.now(UTC) > end, SHORTEST_LEASE_SECONDS + 2, "the lease is over")
+
+
 FIRST_MINT = Scenario("first mint", False, lambda world, subject: world.claim(subject), End.WORKS)
 ROTATION = Scenario("rotation", True, _rotate, End.WORKS)
 SUSPENSION = Scenario(
     "suspension", True, lambda world, subject: world.change(subject, suspend=True), End.SUSPENDED
 )
-EXPIRY = Scenario(
-    "expiry",
-    True,
-    lambda world, subject: world.change(subject, leaseDurationSeconds=SHORTEST_LEASE_SECONDS),
-    End.EXPIRED,
-)
+EXPIRY = Scenario("expiry", True, _expire, End.EXPIRED)
 DELETION = Scenario("deletion", True, lambda world, subject: world.delete(subject), End.GONE)
 
 ALL = (FIRST_MINT, ROTATION, SUSPENSION, EXPIRY, DELETION)

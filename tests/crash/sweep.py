@@ -68,8 +68,6 @@ def sweep(world: CrashWorld, plan: Iterable[tuple[Scenario, str]], say: Say) -> 
     undisturbed = _lives(world, [(scenario, kind, [None]) for scenario, kind in plan])
     for attempt in undisturbed:
         say(f"{attempt.scenario.name}, {attempt.subject.kind}: {len(attempt.seen)} requests")
-        for s in attempt.seen:
-            say("   %s %s" % s)
     points = [_points(attempt) for attempt in undisturbed]
     wanted = [(scenario, kind, each) for (scenario, kind), each in zip(plan, points, strict=True)]
     attempts = _lives(world, wanted)
@@ -89,9 +87,9 @@ def settle(world: CrashWorld, attempts: Sequence[Attempt], say: Say) -> Report:
     say("settled; now all of it is deleted")
     report.problems += _end_all(world, attempts)
     operator.stop()
-    report.idle_logins = len(idle_logins(world, look(world)))
+    report.idle_logins = len(idle_logins(world, attempts, look(world)))
     report.errors = [str(line) for line in operator.logged() if "raw" in line or line.get("level") == "error"]
-    _forget(world)
+    world.open_lane.rest()
     return report
 
 
@@ -141,9 +139,14 @@ def _end_all(world: CrashWorld, attempts: Sequence[Attempt]) -> list[Problem]:
     except Exception as late:  # noqa: BLE001  # reported, not raised: the figures are wanted
         return [Problem(STUCK_FINALIZERS, "deletion of everything", str(late))]
     truth = look(world)
-    idle = set(idle_logins(world, truth))
+    idle = idle_logins(world, attempts, truth)
     left = [f"lease {each}" for each in truth.leases] + [f"login {each}" for each in truth.logins]
-    left += [f"a token of {space}" for accessor, space in truth.tokens.items() if accessor not in idle]
+    ours = {each.subject.namespace for each in kept}
+    left += [
+        f"a token of {space}"
+        for accessor, space in truth.tokens.items()
+        if space in ours and accessor not in idle
+    ]
     return [Problem(LEAKED, "deletion of everything", each) for each in left]
 
 
@@ -155,8 +158,3 @@ def _gone(world: CrashWorld, attempts: Sequence[Attempt]) -> bool:
 def _runs_out_slowly(attempt: Attempt) -> bool:
     """Nobody can end a JWT, so its connection stays until it has run out."""
     return attempt.subject.kind == "Expiring"
-
-
-def _forget(world: CrashWorld) -> None:
-    """The next sweep begins without what is known of this one."""
-    world.open_lane.rest()

@@ -74,7 +74,7 @@ def judge(world: CrashWorld, attempts: Sequence[Attempt]) -> list[Problem]:
     for attempt in attempts:
         found = stored.get(attempt.subject.namespace)
         problems += _secret_problems(world, attempt, found)
-        problems += _mint_problems(world, attempt, found)
+        problems += _mint_problems(world, attempt)
     return problems
 
 
@@ -89,11 +89,16 @@ def look(world: CrashWorld) -> Truth:
     return Truth(frozenset(leases), _tokens(world), frozenset(str(row[0]) for row in found))
 
 
-def idle_logins(world: CrashWorld, truth: Truth) -> list[str]:
-    """Logins whose operator died before it could write them down: nothing was minted under them, nobody has
-    them, and they run out."""
-    recorded = set[str]().union(*world.book.recorded.values())
-    return [each for each in truth.tokens if each not in recorded | world.book.minted_under]
+def idle_logins(world: CrashWorld, attempts: Sequence[Attempt], truth: Truth) -> set[str]:
+    """Logins whose operator was killed before it could write them down, one for each kill at the most: nothing
+    was minted under them, nobody has them, and they run out."""
+    killed = {each.subject.namespace for each in attempts if each.killed}
+    unknown = {
+        space: accessor
+        for accessor, space in truth.tokens.items()
+        if accessor not in world.book.recorded[space] | world.book.minted_under
+    }
+    return {accessor for space, accessor in unknown.items() if space in killed}
 
 
 def _tokens(world: CrashWorld) -> dict[str, str]:
@@ -124,10 +129,10 @@ def _beyond_ledgers(
         yield Problem(LEAKED, who.get(space, f"namespace {space or 'unknown'}"), f"lease {lease} is alive")
     for lease in leased - truth.leases:
         yield Problem(DEAD_SECRETS, who.get(minted.get(lease, ""), "?"), f"lease {lease} is dead")
-    idle = set(idle_logins(world, truth))
+    idle = idle_logins(world, attempts, truth)
     for accessor, space in truth.tokens.items():
-        if accessor not in named and accessor not in idle:
-            yield Problem(LEAKED, who.get(space, f"namespace {space}"), "a token in no ledger is alive")
+        if space in who and accessor not in named | idle:
+            yield Problem(LEAKED, who[space], "a token in no ledger is alive")
     if len(truth.logins) > len(truth.leases):
         extra = f"{len(truth.logins)} logins in PostgreSQL, {len(truth.leases)} leases at Vault"
         yield Problem(LEAKED, "PostgreSQL", extra)
@@ -161,13 +166,15 @@ def _works(world: CrashWorld, data: dict[str, str]) -> bool:
     return True
 
 
-def _mint_problems(world: CrashWorld, attempt: Attempt, found: MCPConnection | None) -> Iterator[Problem]:
+def _mint_problems(world: CrashWorld, attempt: Attempt) -> Iterator[Problem]:
     """Each generation is minted once; and only a mint that nobody can find in the Secret is made up for."""
     space = attempt.subject.namespace
     mints, generations = len(world.book.mints[space]), world.book.generations[space]
+    refused = sum(each.status != 200 for each in world.book.mints[space])
     if mints > generations:
         yield Problem(DOUBLE_MINTS, str(attempt), f"{mints} mints for {generations} generations")
     needed = int(attempt.scenario.prepared) + int(attempt.scenario.end is End.WORKS)
-    lost = attempt.mints if not attempt.published else 0
-    if attempt.subject.kind != "Expiring soon" and mints > needed + lost:
-        yield Problem(DOUBLE_MINTS, str(attempt), f"{mints} mints where {needed + lost} were needed")
+    lost = min(attempt.mints - attempt.published, 1)
+    if attempt.subject.kind != "Expiring soon" and mints - refused > needed + lost:
+        what = f"{mints - refused} credentials were minted where {needed + lost} were needed"
+        yield Problem(DOUBLE_MINTS, str(attempt), what)

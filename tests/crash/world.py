@@ -35,7 +35,7 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "Slow": {"type": "Lease", "path": "database/creds/crash-slow"},
     "Endless": {"type": "Lease", "path": "database/creds/crash-endless"},
 }
-"""`Slow` takes two seconds in PostgreSQL, and Vault waits for it; `Endless` five, and Vault gives up at three."""
+"""`Slow` takes a second in PostgreSQL, and Vault waits for it; `Endless` five, and Vault gives up at three."""
 
 LEASED_ROLES: Final = ("crash", "crash-slow", "crash-endless")
 
@@ -81,6 +81,7 @@ class CrashWorld:
 
     def operator(self, lane: Lane, **settings: Any) -> OperatorProcess:
         """An operator that goes through this lane's doors."""
+        settings = {"inspection_seconds": 86400, **settings}  # a look in passing is no part of a scenario
         return self._nursery.operator(self._proxy.kubeconfig(lane, self._token), **settings)
 
     def lane_of(self, subject: Subject) -> Lane:
@@ -191,7 +192,7 @@ def _let_operators_lead(plane: ControlPlane) -> None:
 
 def _set_engines_up(plane: ControlPlane) -> None:
     vault, postgres = plane.vault.api, plane.postgres
-    for role, pause in zip(LEASED_ROLES, (0, 2, 5), strict=True):
+    for role, pause in zip(LEASED_ROLES, (0, 1, 5), strict=True):
         statements = [f"SELECT pg_sleep({pause})", CREATE_LOGIN] if pause else [CREATE_LOGIN]
         setup_database_engine(vault, postgres, role=role, creation_statements=statements)
     setup_oidc_tokens(vault, role="crash", ttl_seconds=900)
