@@ -10,7 +10,10 @@ from typing import TypeVar
 from controlplane import Plane
 from controlplane.waiting import wait_until
 from leasehold.adapters.cluster import KubernetesCluster
-from leasehold.api.names import OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT
+from leasehold.api.connection import MCPConnection
+from leasehold.api.names import GROUP, OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT, OPERATOR_USER
+from leasehold.api.profile import MCPServerProfile
+from leasehold.api.store import MCPCredentialStore
 
 T = TypeVar("T")
 
@@ -25,6 +28,7 @@ def install(plane: Plane) -> None:
     plane.kubectl("apply", "--filename", str(MANIFESTS / "admission.yaml"))
     plane.kubectl("apply", "--filename", str(MANIFESTS / "rbac.yaml"))
     wait_until(lambda: _policies_act(plane), 30, "the admission policies act")
+    wait_until(lambda: _may_watch(plane), 30, "the operator's rights are known")
 
 
 @contextmanager
@@ -54,6 +58,20 @@ def run_as(plane: Plane, token: str, scenario: Callable[[KubernetesCluster], Awa
             await cluster.close()
 
     return asyncio.run(connected())
+
+
+def _may_watch(plane: Plane) -> bool:
+    """The API server learns of roles and bindings one by one, and refuses until it knows both."""
+    asked = [
+        ["watch", f"{kind.PLURAL}.{GROUP}"] for kind in (MCPConnection, MCPServerProfile, MCPCredentialStore)
+    ]
+    return all(
+        plane.kubectl(
+            "auth", "can-i", *each, "--all-namespaces", f"--as={OPERATOR_USER}", check=False
+        ).returncode
+        == 0
+        for each in asked
+    )
 
 
 def _policies_act(plane: Plane) -> bool:

@@ -40,6 +40,14 @@ class Account:
     gid: int
 
 
+def _state(stat: Path) -> str:
+    """The state of a thread, by proc(5): the field after its name, which may hold anything but ends with `)`."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:  # it has ended meanwhile
+        return "T"
+
+
 class Household:
     """All children of one control plane, so that each is ended, in reverse order, whatever went wrong."""
 
@@ -134,8 +142,13 @@ class Server(ABC):
             self._process.wait(KILL_SECONDS)
 
     def pause(self) -> None:
-        """SIGSTOP: connections are accepted by the kernel and never answered."""
+        """SIGSTOP: connections are accepted by the kernel and never answered. Returns when every thread stands."""
         os.kill(self.pid, signal.SIGSTOP)
+        wait_until(self._stands, 10, f"{self.name} stands still")
+
+    def _stands(self) -> bool:
+        tasks = Path(f"/proc/{self.pid}/task")
+        return all(_state(task / "stat") in "Tt" for task in tasks.iterdir())
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

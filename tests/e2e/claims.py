@@ -59,9 +59,11 @@ def rows(plane: Plane, secret: Secret) -> int:
 
 
 def works(plane: Plane, secret: Secret) -> bool:
-    """Whether PostgreSQL lets the login in."""
+    """Whether PostgreSQL lets the login in, and lets it stay."""
     try:
         return rows(plane, secret) == 3
+    except psycopg.errors.AdminShutdown:  # revoked just now: its sessions are ended, too
+        return False
     except psycopg.OperationalError as refused:
         if "authentication failed" in str(refused) or "does not exist" in str(refused):
             return False
