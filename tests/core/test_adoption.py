@@ -16,7 +16,7 @@ from leasehold.core.facts import SecretMeta, SecretProbe, SecretState
 from leasehold.core.ledger import intents
 from leasehold.core.observation import Observation
 from objects import NOON
-from observations import EMPTY, a_claim, a_secret, an_intent
+from observations import EMPTY, a_claim, a_current, a_secret, an_intent
 from strategies import EACH, STRANGE_TIMES, forged_annotations, observations
 
 TRUE = {
@@ -68,6 +68,18 @@ def test_another_generation_or_accessor_is_not_adopted(forged: dict[str, str]) -
 def test_another_owners_secret_is_not_adopted(probe: SecretProbe | None) -> None:
     assert published_intents(a_claim([an_intent(1)]), probe) == ()
     assert ours(a_claim(), probe) is None
+
+
+def test_nothing_is_adopted_over_a_generation_that_is_newer() -> None:
+    """No Secret goes back to an older generation by itself: somebody wrote that there."""
+    connection = a_claim([an_intent(1), a_current(2)])
+    assert published_intents(connection, a_secret(TRUE)) == ()
+
+
+def test_what_vault_told_is_kept_whatever_the_secret_says() -> None:
+    connection = a_claim([an_intent(1, lease_id="database/creds/orders-read/told")])
+    (entry,) = published_intents(connection, a_secret(TRUE))
+    assert entry.lease_id == "database/creds/orders-read/told"
 
 
 @EACH
