@@ -188,3 +188,17 @@ async def test_a_revocation_that_a_mint_came_upon_first_is_for_everybody() -> No
     await passing(300)
     assert [world.ready(other) for other in others] == ["Revoked"] * 3
     assert world.leases() == []
+
+
+@in_virtual_time
+async def test_a_process_that_leads_no_more_takes_its_mint_back_and_begins_none() -> None:
+    world = World()
+    connection = await held_at(world, "mint")
+    world.lead.is_leader = False
+    world.vault.gates["mint"].set()
+    late = world.claim("late")
+    await passing(60)
+    assert world.vault.mints == 1
+    assert_nothing_is_left(world, connection)
+    assert_nothing_is_left(world, late)
+    assert world.find(late).status.last_generation <= 2

@@ -10,7 +10,8 @@ from fakes.world import ACCOUNT, CHILD, JWT_SECONDS, LEASED, NAMESPACE, OVERLAP_
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.names import FINALIZER, SecretAnnotation
 from leasehold.api.reasons import Reason
-from leasehold.core.faults import NeedsPerson, TryLater
+from leasehold.core.faults import Conflict, NeedsPerson, TryLater
+from leasehold.engine.work import REAPPLICATIONS
 from virtual_time import in_virtual_time, passing
 
 CURRENT, RETIRING = EntryState.CURRENT, EntryState.RETIRING
@@ -276,6 +277,24 @@ async def test_a_login_that_would_die_during_the_overlap_is_not_minted_under() -
     assert world.ready(connection) == "InvalidSpec"
     assert world.vault.mints == 0
     assert world.tokens() == []
+
+
+@in_virtual_time
+async def test_a_login_whose_ledger_entry_could_not_be_written_is_given_back() -> None:
+    for trouble in ("which Vault", "conflicts"):
+        world = World()
+        await world.start()
+        await passing(1)
+        if trouble == "conflicts":
+            world.cluster.fail("put_status", Conflict("changed"), times=REAPPLICATIONS)
+        else:
+            world.vault.fail("cluster_id", TryLater(Reason.UNREACHABLE, "cut off"))
+        connection = world.claim()
+        await passing(0.5)
+        assert world.tokens() == []
+        await passing(30)
+        assert world.ready(connection) == "Active"
+        assert len(world.tokens()) == 1
 
 
 @pytest.mark.parametrize(

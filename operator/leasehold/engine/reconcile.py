@@ -133,8 +133,8 @@ class Reconciler:
                 await self._minter.mint(work, order_for(o, plan.mint))
             elif plan.annotate:
                 await self._secrets.annotate(work)
-        except Denied:
-            again = True
+        except Denied as denied:
+            again = denied.reason is not Reason.LOST_RACE  # a process that may not mint does not try again
         except (LostRace, Vanished):
             raise
         except Fault as stopped:
