@@ -37,6 +37,8 @@ class Again:
 
 
 AT_ONCE = Again(timedelta(0))
+SOON = Again(timedelta(seconds=1))
+"""Somebody else was faster: time for what they did to be told."""
 UNTIL_IT_IS_TOLD = Again(timedelta(seconds=5))
 """The object is gone: its deletion is told by the watch, or found by the next comparison."""
 
@@ -96,7 +98,7 @@ class Reconciler:
             await work.commit()
         except LostRace:
             await self._revoke_what_nobody_records(connection, work)
-            return AT_ONCE
+            return SOON
         except Vanished:
             await self._revoke_what_nobody_records(connection, work)
             return UNTIL_IT_IS_TOLD
