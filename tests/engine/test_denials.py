@@ -70,6 +70,7 @@ async def test_a_denial_while_vault_mints_keeps_the_credential_from_everybody(de
     world.vault.gates["mint"].set()
     await passing(5)
     assert world.vault.mints == 1
+    assert ("mint", "result", "Succeeded") not in world.audited()
     assert_nothing_is_left(world, connection)
     assert ready(world, connection) == denial
 
