@@ -6,6 +6,7 @@ What the operator asked for goes on at the server after the operator's own conne
 
 import asyncio
 import base64
+import contextlib
 import ssl
 import threading
 from collections.abc import Coroutine, Mapping
@@ -192,10 +193,11 @@ class Lane:
             response = web.StreamResponse(
                 status=upstream.status, headers=_end_to_end(upstream.headers, HOP_BY_HOP)
             )
-            await response.prepare(request)
-            async for chunk in upstream.content.iter_any():
-                if not self.watches_are_silent:
-                    await response.write(chunk)
+            with contextlib.suppress(ConnectionError):  # whoever watched is dead
+                await response.prepare(request)
+                async for chunk in upstream.content.iter_any():
+                    if not self.watches_are_silent:
+                        await response.write(chunk)
             return response
 
     def _send(self, exchange: Exchange) -> Any:

@@ -12,7 +12,6 @@ import psycopg
 from controlplane.vaultsetup import setup_database_engine
 from controlplane.waiting import WaitTimedOut, wait_until
 from crash.lives import Attempt
-from crash.nursery import OperatorProcess
 from crash.proxy import VAULT, Exchange, Reply
 from crash.scenarios import End, Scenario, unsettled
 from crash.sweep import Report, Say, settle
@@ -113,21 +112,22 @@ def _meet(world: CrashWorld, meeting: Meeting, subject: Subject) -> Attempt:
     if meeting.kills:
         operator.kill()
     meeting.act(world, subject)
-    if not meeting.kills:
-        _let_it_settle(world, meeting, subject)
-        operator.stop()
+    if meeting.kills:
+        operator = world.operator(lane)  # at once: the mint goes on
+    _let_it_settle(world, meeting, subject)
+    operator.stop()
     lane.rest()
-    return _attempt(world, meeting, subject, operator)
+    return _attempt(world, meeting, subject)
 
 
 def _let_it_settle(world: CrashWorld, meeting: Meeting, subject: Subject) -> None:
-    """By the operator that was met, as far as the database lets it: a mint that never ends is healed later."""
+    """By the operator that was met, or that came after it, as far as the database lets it."""
     with contextlib.suppress(WaitTimedOut):
         seconds = SETTLED_WITHIN_SECONDS
         wait_until(lambda: not unsettled(meeting.end, world.find(subject)), seconds, "it is settled")
 
 
-def _attempt(world: CrashWorld, meeting: Meeting, subject: Subject, operator: OperatorProcess) -> Attempt:
+def _attempt(world: CrashWorld, meeting: Meeting, subject: Subject) -> Attempt:
     return Attempt(
         meeting.scenario,
         subject,

@@ -4,6 +4,7 @@ next operator finds everything that was minted, settles it, and mints no more th
 import re
 
 from crash.scenarios import DELETION, FIRST_MINT, ROTATION
+from crash.slow import KILL, KILL_AND_SUSPENSION, SUSPENSION, meet
 from crash.sweep import sweep
 from crash.world import CrashWorld
 
@@ -20,3 +21,10 @@ def test_a_kill_at_any_request_leaks_nothing_and_mints_nothing_twice(world: Cras
     assert [each for each in report.unreached if not LOOKS.search(each)] == [], (
         "every write was a place to die"
     )
+
+
+def test_a_mint_in_flight_is_not_settled_before_it_is_over(world: CrashWorld) -> None:
+    """The next operator starts while the database still makes the login that the first one asked for."""
+    report = meet(world, ["Slow"], [KILL, KILL_AND_SUSPENSION, SUSPENSION], print)
+    assert [str(each) for each in report.problems] == []
+    assert report.errors == []

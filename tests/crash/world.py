@@ -22,7 +22,7 @@ from leasehold.api.names import API_VERSION, OPERATOR_NAMESPACE, OPERATOR_SERVIC
 from leasehold.api.store import MCPCredentialStore
 from shipped import install
 
-MAX_REQUEST_SECONDS: Final = 3
+MAX_REQUEST_SECONDS: Final = 4
 LANES: Final = 3
 NAME: Final = "agent"
 CONNECTIONS: Final = "/apis/leasehold.dev/v1alpha1/mcpconnections"
@@ -35,7 +35,7 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "Slow": {"type": "Lease", "path": "database/creds/crash-slow"},
     "Endless": {"type": "Lease", "path": "database/creds/crash-endless"},
 }
-"""`Slow` takes a second in PostgreSQL, and Vault waits for it; `Endless` five, and Vault gives up at three."""
+"""`Slow` takes a while in PostgreSQL, and Vault waits for it; `Endless` takes longer than Vault waits."""
 
 LEASED_ROLES: Final = ("crash", "crash-slow", "crash-endless")
 
@@ -192,7 +192,7 @@ def _let_operators_lead(plane: ControlPlane) -> None:
 
 def _set_engines_up(plane: ControlPlane) -> None:
     vault, postgres = plane.vault.api, plane.postgres
-    for role, pause in zip(LEASED_ROLES, (0, 1, 5), strict=True):
+    for role, pause in zip(LEASED_ROLES, (0, 2.5, 6), strict=True):
         statements = [f"SELECT pg_sleep({pause})", CREATE_LOGIN] if pause else [CREATE_LOGIN]
         setup_database_engine(vault, postgres, role=role, creation_statements=statements)
     setup_oidc_tokens(vault, role="crash", ttl_seconds=900)
@@ -201,7 +201,7 @@ def _set_engines_up(plane: ControlPlane) -> None:
 
 @contextmanager
 def crash_world() -> Iterator[CrashWorld]:
-    """Servers of its own: Vault ends requests after three seconds, so what a crash leaves open is soon over."""
+    """Servers of its own: Vault ends requests after four seconds, so what a crash leaves open is soon over."""
     book = Book()
     with ControlPlane(vault_max_request_seconds=MAX_REQUEST_SECONDS) as plane:
         install(plane)
