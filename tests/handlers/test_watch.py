@@ -144,6 +144,17 @@ def test_nothing_is_written_into_what_is_watched(
     assert found.status == connection.status
 
 
+def test_nobody_hides_an_object_behind_annotations_of_the_library(
+    people: RealPeople, kubeconfig: str, started: Started
+) -> None:
+    broken = {"kopf.zalando.org/last-handled-configuration": "{"}
+    connection = people.create(a_connection(namespace=people.namespace(), metadata={"annotations": broken}))
+    told = started(kubeconfig)
+    told.waits_for(connection, None)
+    people.edit(connection)
+    told.waits_for(connection, "MODIFIED")
+
+
 def test_changes_are_told_after_the_api_server_was_away(
     people: RealPeople, kubeconfig: str, started: Started
 ) -> None:

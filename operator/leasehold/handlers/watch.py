@@ -8,7 +8,7 @@ anew, and what was missed comes with the list that every beginning starts with."
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
@@ -29,6 +29,10 @@ WATCHED: Final[tuple[type[Resource], ...]] = (MCPConnection, MCPServerProfile, M
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
+LOOK_EVERY_SECONDS = 1.0
+END_SECONDS = 5.0
+WATCHES = "multidimensional multitasker"
+"""kopf's name for the task above all its watches."""
 HEALTHY_AFTER_SECONDS = 60.0
 """A run that lasted as long as this was not begun in vain: the next backoff is the first one again."""
 
@@ -92,7 +96,7 @@ class Watcher:
         while not self._stopping.is_set():
             begun = time.monotonic()
             try:
-                asyncio.run(self._watch())
+                _run_to_its_end(self._watch())
                 failure: Exception = RuntimeError("kopf ended by itself")
             except Exception as error:  # noqa: BLE001  # whatever it is, the watches have to go on
                 failure = error
@@ -119,13 +123,14 @@ class Watcher:
             if stop_flag.is_set():
                 return
             checked.result()
-            await kopf.operator(
+            running = kopf.operator(
                 registry=self._registry(),
                 settings=_settings(),
                 standalone=True,
                 clusterwide=True,
                 stop_flag=stop_flag,
             )
+            await _until_over(asyncio.create_task(running))
         finally:
             with self._lock:
                 self._stop_run = None
@@ -154,8 +159,52 @@ class Watcher:
             self._stopping.set()
 
 
+class _NothingKept(kopf.DiffBaseStorage):
+    """kopf compares each object with what it wrote into its annotations before. We have no use for that, it costs
+    more than the rest of an event, and whoever writes bad JSON there would keep their object from being told."""
+
+    def build(self, **_: object) -> kopf.BodyEssence:
+        return {}
+
+    def fetch(self, **_: object) -> None:
+        return None
+
+    def store(self, **_: object) -> None:
+        return None
+
+
+async def _until_over(running: asyncio.Task[None]) -> None:
+    """Wait for kopf. Where one watch ends it, it waits for the others, which may wait for a login for ever."""
+    watches: asyncio.Task[Any] | None = None
+    while not running.done():
+        await asyncio.wait({running}, timeout=LOOK_EVERY_SECONDS)
+        if watches is None:
+            watches = next((task for task in asyncio.all_tasks() if task.get_name() == WATCHES), None)
+        elif watches.done():
+            await asyncio.wait({running}, timeout=END_SECONDS)
+            if not running.done():
+                raise TimeoutError("the watches ended, and kopf did not")
+    running.result()
+
+
+def _run_to_its_end(main: Coroutine[Any, Any, None]) -> None:
+    """As `asyncio.run`, but tasks that do not let themselves be cancelled are left behind."""
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(main)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=END_SECONDS))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
+    settings.persistence.diffbase_storage = _NothingKept()
     settings.process.ultimate_exiting_timeout = None  # it is a SIGKILL
     settings.posting.enabled = False
     settings.scanning.disabled = True  # it would need to list all CRDs
