@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from leasehold.api.base import Condition
 from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
@@ -105,7 +105,8 @@ class Reconciler:
         self._report(connection, work)
         if again or _changed_meanwhile(observed.connection, work.connection):
             return AT_ONCE
-        return replace(self._next(replace(after, connection=work.connection)), mint_is_left=mint_is_left)
+        following = self._next(replace(after, connection=work.connection), decided_at=observed.now)
+        return replace(following, mint_is_left=mint_is_left)
 
     async def _carry_out(self, work: Work, o: Observation, plan: Plan) -> tuple[Fault | None, bool]:
         """The plan's steps in order. The first fault is told, but no fault keeps endings from being tried."""
@@ -210,8 +211,9 @@ class Reconciler:
         if ready is not None and (was is None or was.reason is not ready.reason):
             self._reporter.ready_changed(work.connection, ready.reason, ready.message)
 
-    def _next(self, o: Observation) -> Again:
-        moments = [next_wake(o)]
+    def _next(self, o: Observation, decided_at: datetime) -> Again:
+        """A moment that came while the pass went on is due at once: its decision did not see it."""
+        moments = [next_wake(replace(o, now=decided_at))]
         if ledger.current(o.connection.status.ledger) is not None:
             moments.append(self._inspector.due(o.connection, o.now))
         if o.connection.status.ledger or o.service_account_exists is False:
