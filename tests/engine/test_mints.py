@@ -1,5 +1,6 @@
 """A claim becomes a credential that works, follows its connection, and ends with it."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,10 @@ from fakes.world import ACCOUNT, CHILD, JWT_SECONDS, LEASED, NAMESPACE, OVERLAP_
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.names import FINALIZER, SecretAnnotation
 from leasehold.api.reasons import Reason
+from leasehold.core.facts import SecretContent
 from leasehold.core.faults import Conflict, NeedsPerson, TryLater
+from leasehold.core.sealed import Sealed
+from leasehold.core.secret_content import secret_labels
 from leasehold.engine.work import REAPPLICATIONS
 from virtual_time import in_virtual_time, passing
 
@@ -340,6 +344,57 @@ async def test_an_orphan_that_could_not_be_revoked_at_once_stays_in_the_ledger_u
     await passing(30)
     assert world.tokens() == []
     assert world.states(connection) == []
+
+
+@in_virtual_time
+async def test_a_mint_that_vault_refuses_leaves_neither_entry_nor_login() -> None:
+    world = World()
+    world.vault.roles["mcp-orders"] = FakeRole(paths=())
+    await world.start()
+    connection = world.claim()
+    await passing(0.5)
+    assert world.find(connection).status.last_generation == 1
+    assert world.states(connection) == []
+    assert world.tokens() == []
+
+
+@in_virtual_time
+async def test_an_expiry_counts_from_before_the_credential_was_asked_for() -> None:
+    world = World()
+    gate = world.vault.hold("mint")
+    await world.start()
+    connection, asked = world.claim(), world.now
+    await passing(10)
+    gate.set()
+    await passing(1)
+    (entry,) = world.find(connection).status.ledger
+    assert entry.expiry_time == asked + timedelta(seconds=3600)
+    assert entry.issued_time == asked
+
+
+@in_virtual_time
+async def test_a_newer_generation_in_the_secret_is_not_overwritten_by_an_older_one() -> None:
+    """Another process of this operator may have written it."""
+    world = World()
+    gate = world.vault.hold("mint")
+    await world.start()
+    connection = world.claim()
+    await world.vault.at_gate["mint"].wait()
+    held = world.find(connection)
+    newer = {SecretAnnotation.GENERATION: "9"}
+    data: Sealed[Mapping[str, str]] = Sealed({"username": "newer"})
+    await world.cluster.create_secret(
+        SecretContent(NAMESPACE, "orders", secret_labels(held), newer, held, data)
+    )
+    gate.set()
+    await passing(0.5)
+    secret = world.people.secret(NAMESPACE, "orders")
+    assert secret is not None
+    assert secret.data == {"username": "newer"}
+    assert world.leases() == []
+    await passing(30)
+    assert world.states(connection) == [(10, CURRENT)]
+    assert world.secret_works()
 
 
 @in_virtual_time

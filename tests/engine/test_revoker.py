@@ -1,5 +1,6 @@
 """Dead means that the Vault that minted it was asked, and knows neither token nor lease any more."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -241,6 +242,20 @@ async def test_a_lease_that_cannot_be_taken_back_loses_at_least_its_token() -> N
     with pytest.raises(TryLater):
         await bench.revoker.take_back(bench.store, entry.accessor, entry.lease_id, entry.token_accessor)
     assert not bench.vault.tokens
+
+
+@in_virtual_time
+async def test_a_lease_that_came_to_life_after_its_token_had_gone_is_taken_back_by_its_id() -> None:
+    bench = Bench()
+    login = await bench.log_in()
+    gate = bench.vault.hold("mint")
+    minting = asyncio.create_task(bench.mint(login, PATHS["Lease"]))
+    await bench.vault.at_gate["mint"].wait()
+    await bench.vault.revoke_accessor(bench.store, login.accessor)
+    gate.set()
+    answer = await minting
+    await bench.revoker.take_back(bench.store, login.accessor, answer.lease_id, None)
+    assert not bench.vault.leases
 
 
 @in_virtual_time
