@@ -44,13 +44,16 @@ class Shelf(Generic[R]):
         """`namespace/name` (or `name`) of all that is there."""
         return set(self._objects)
 
-    def put(self, resource: R) -> bool:
-        """Take in a newer version; False where it is not newer than what is held."""
-        version = version_of(resource.metadata.resource_version)
-        held = self._objects.get(resource.key)
+    def is_news(self, key: str, version: int) -> bool:
+        """Whether a version is newer than what is held, and than what was deleted."""
+        held = self._objects.get(key)
         if held is not None and version_of(held.metadata.resource_version) >= version:
             return False
-        if version <= self._deleted.get(resource.key, -1):
+        return version > self._deleted.get(key, -1)
+
+    def put(self, resource: R) -> bool:
+        """Take in a newer version; False where it is not newer than what is held."""
+        if not self.is_news(resource.key, version_of(resource.metadata.resource_version)):
             return False
         self._objects[resource.key] = resource
         self._deleted.pop(resource.key, None)
@@ -87,13 +90,18 @@ class Inventory:
         return shelf
 
     def take(self, kind: type[R], body: Mapping[str, Any]) -> R | None:
-        """Parse and keep what a watch told; None where it is old or cannot be read (which is remembered)."""
+        """Parse and keep what a watch told; None where it is old or cannot be read (which is remembered).
+
+        Most events are echoes of our own writes, and parsing is what an event costs: so the version is compared
+        first."""
         shelf = self.shelf(kind)
+        metadata = body.get("metadata", {})
+        key = "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)
+        if not shelf.is_news(key, version_of(str(metadata.get("resourceVersion", "")))):
+            return None
         try:
             resource = kind.model_validate(body)
         except ValidationError as error:
-            metadata = body.get("metadata", {})
-            key = "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)
             first = error.errors(include_input=False, include_url=False)[0]
             shelf.unreadable[key] = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
             return None
