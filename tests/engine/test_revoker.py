@@ -244,6 +244,16 @@ async def test_a_lease_that_cannot_be_taken_back_loses_at_least_its_token() -> N
     assert not bench.vault.tokens
 
 
+@pytest.mark.parametrize("method", ["lookup_accessor", "lookup_lease"])
+@in_virtual_time
+async def test_what_is_taken_back_is_looked_up_too(method: str) -> None:
+    bench = Bench()
+    entry = await bench.minted()
+    bench.vault.fail(method, TryLater(Reason.UNREACHABLE, "cut off"))
+    with pytest.raises(TryLater):
+        await bench.revoker.take_back(bench.store, entry.accessor, entry.lease_id, entry.token_accessor)
+
+
 @in_virtual_time
 async def test_a_lease_that_came_to_life_after_its_token_had_gone_is_taken_back_by_its_id() -> None:
     bench = Bench()
