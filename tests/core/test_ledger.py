@@ -102,3 +102,15 @@ def test_what_nobody_can_revoke_is_known_by_its_type() -> None:
     assert ledger.cannot_end(a_current(type=CredentialType.STATIC))
     assert not ledger.only_runs_out(a_current())
     assert not ledger.cannot_end(a_current())
+
+
+def test_a_ledger_names_a_mint_by_its_login_unless_that_was_given_back() -> None:
+    mine = an_entry(2).model_copy(update={"accessor": "mine"})
+    adopted = mine.model_copy(update={"state": EntryState.CURRENT})
+    given_back = adopted.model_copy(update={"accessor": ""})
+    another = mine.model_copy(update={"accessor": "somebody-elses"})
+    assert ledger.names((an_entry(1), adopted), mine)
+    assert ledger.names((given_back,), mine)
+    assert not ledger.names((another,), mine)
+    assert not ledger.names((an_entry(1),), mine)
+    assert not ledger.names((), mine)

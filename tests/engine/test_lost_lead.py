@@ -1,9 +1,13 @@
 """A process that loses the lead while it mints, and two that act at once: neither is a second credential."""
 
+import asyncio
+from typing import Any, cast
+
 import pytest
 
 from fakes.world import OVERLAP_SECONDS, RECIPES, World
 from leasehold.api.connection import EntryState
+from leasehold.ports import Cluster
 from virtual_time import in_virtual_time, passing
 
 
@@ -74,4 +78,46 @@ async def test_two_that_lead_at_once_leave_nothing_of_what_is_deleted() -> None:
     assert world.tokens() == []
     assert not world.cluster.secrets
     for engine in engines:
+        assert await engine.stop(10)
+
+
+class Paused:
+    """The cluster as a process reaches it that is paused right before it records what it has published."""
+
+    def __init__(self, behind: Cluster) -> None:
+        self._behind = behind
+        self._published = False
+        self.at_gate, self.gate = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, method: str) -> Any:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            if method == "put_status" and self._published and not self.gate.is_set():
+                self.at_gate.set()
+                await self.gate.wait()
+            answer = await getattr(self._behind, method)(*args, **kwargs)
+            self._published = self._published or method in ("create_secret", "replace_secret")
+            return answer
+
+        return call
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+@in_virtual_time
+async def test_what_another_process_has_adopted_is_not_revoked_by_the_one_that_minted_it(kind: str) -> None:
+    """Paused between the Secret and the ledger, it wakes up to a ledger that names its mint as Current."""
+    world = World(kind)
+    paused = Paused(world.cluster)
+    first = await world.start(cast(Cluster, paused))
+    connection = world.claim()
+    await paused.at_gate.wait()
+    world.lead.is_leader = False
+    second = await world.start()
+    await passing(5)
+    assert [state for _, state in world.states(connection)] == [EntryState.CURRENT]
+    paused.gate.set()
+    await passing(5)
+    assert [state for _, state in world.states(connection)] == [EntryState.CURRENT]
+    assert world.secret_works()
+    assert world.vault.mints <= 1
+    for engine in (first, second):
         assert await engine.stop(10)

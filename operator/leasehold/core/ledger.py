@@ -21,6 +21,15 @@ def intents(ledger: Ledger) -> Ledger:
     return tuple(entry for entry in ledger if entry.state is EntryState.INTENT)
 
 
+def names(ledger: Ledger, entry: LedgerEntry) -> bool:
+    """Whether a ledger holds this very mint, in whatever state, and not another one of its number; an accessor
+    that was given back is left out."""
+    return any(
+        other.generation == entry.generation and (other.accessor == entry.accessor or not other.accessor)
+        for other in ledger
+    )
+
+
 def is_full(ledger: Ledger) -> bool:
     """One place stays free, so that what is under way can always be recorded."""
     return len(ledger) >= MAX_LEDGER_ENTRIES - 1

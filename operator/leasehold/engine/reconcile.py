@@ -96,11 +96,11 @@ class Reconciler:
             after = self._afterwards(observed, work)
             work.status = project(after, fault)
             await work.commit()
-        except LostRace:
-            await self._revoke_what_nobody_records(connection, work)
+        except LostRace as lost:
+            await self._revoke_what_nobody_records(connection, work, lost.ledger)
             return SOON
         except Vanished:
-            await self._revoke_what_nobody_records(connection, work)
+            await self._revoke_what_nobody_records(connection, work, ())
             return UNTIL_IT_IS_TOLD
         self._report(connection, work)
         if again or _changed_meanwhile(observed.connection, work.connection):
@@ -192,12 +192,15 @@ class Reconciler:
             service_account_exists=self._accounts.known(o.connection),
         )
 
-    async def _revoke_what_nobody_records(self, connection: MCPConnection, work: Work) -> None:
-        """The object is somebody else's or gone: what this pass minted is in no ledger, so it ends here."""
+    async def _revoke_what_nobody_records(
+        self, connection: MCPConnection, work: Work, theirs: ledger.Ledger
+    ) -> None:
+        """The object is somebody else's or gone: what this pass minted and no ledger names ends here. What they
+        have taken over from this pass, published or not, is theirs."""
         recorded = {entry.generation for entry in connection.status.ledger}
         now = self._gatherer.now()
         for entry in work.ledger:
-            if entry.generation not in recorded:
+            if entry.generation not in recorded and not ledger.names(theirs, entry):
                 store = self._inventory.store_by_uid(entry.store_uid)
                 remains = await self._revoker.end(entry, store, now)
                 if remains.fault is not None:

@@ -16,9 +16,11 @@ REAPPLICATIONS = 5
 class LostRace(Fault):
     """The ledger is no longer as we left it: somebody else decides about this connection now."""
 
-    def __init__(self, connection: MCPConnection) -> None:
-        conflict = Conflict(f"the ledger of {connection.key} was changed by somebody else")
+    def __init__(self, fresh: MCPConnection) -> None:
+        conflict = Conflict(f"the ledger of {fresh.key} was changed by somebody else")
         super().__init__(conflict.reason, conflict.message)
+        self.ledger = fresh.status.ledger
+        """What they have made of it."""
 
 
 class Work:
@@ -121,7 +123,7 @@ class Work:
         expected = [_authority(status) for status in (left.status, written) if status is not None]
         if _authority(fresh.status) not in expected:
             self._inventory.put(fresh)
-            raise LostRace(left)
+            raise LostRace(fresh)
         self._took(fresh)
 
     async def _fresh(self) -> MCPConnection:
