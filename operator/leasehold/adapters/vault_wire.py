@@ -4,6 +4,7 @@ A mint that never left can be tried again; one that left may have created a cred
 libraries do not tell the two apart (a TLS error before the handshake's end and one after it look the same),
 so the connection itself notes the moment at which the first byte of a request goes out."""
 
+import http.client
 import json
 import math
 import ssl
@@ -217,6 +218,8 @@ def _root(error: BaseException) -> str:
     """The innermost error's own words: outer ones repeat the URL and object addresses."""
     while (inner := _inner(error)) is not None:
         error = inner
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "it closed the connection without an answer"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return type(error).__name__
