@@ -1,8 +1,10 @@
 """What rotates a credential, and what does not."""
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
+import rfc8785
 
 from leasehold.api.connection import Output
 from leasehold.api.profile import CredentialRecipe
@@ -68,3 +70,14 @@ def test_a_release_that_adds_a_field_rotates_nobody() -> None:
     upgraded = NextRecipe.model_validate(recipe.to_wire())
     assert mint_hash(upgraded, "bot", OUTPUT) == hash_of()
     assert mint_hash(upgraded.model_copy(update={"wrap": True}), "bot", OUTPUT) != hash_of()
+
+
+def test_the_hash_is_over_the_canonical_form_of_all_of_it() -> None:
+    recipe = a_profile(method="Write", parameters={"z": "ü", "a": '"'}).spec.credential
+    assert recipe is not None
+    whole = {
+        "serviceAccountName": 'bot"',
+        "output": OUTPUT.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        "credential": recipe.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+    }
+    assert mint_hash(recipe, 'bot"', OUTPUT) == f"sha256:{sha256(rfc8785.dumps(whole)).hexdigest()}"

@@ -34,7 +34,7 @@ from leasehold.api.rules import (
 
 def rfc3339(moment: datetime) -> str:
     """A UTC time with whole seconds, as Kubernetes writes it: `2026-11-20T09:30:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 Time = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str)]

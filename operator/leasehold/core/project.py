@@ -217,18 +217,26 @@ def _condition(conditions: Iterable[Condition], kind: str) -> Condition | None:
 def _merge(
     o: Observation, verdicts: Iterable[tuple[str, ConditionStatus, Reason, str]]
 ) -> tuple[Condition, ...]:
-    merged = []
-    for kind, status, reason, message in verdicts:
-        before = _condition(o.connection.status.conditions, kind)
-        since = before.last_transition_time if before is not None and before.status is status else o.now
-        merged.append(
-            Condition(
-                type=kind,
-                status=status,
-                reason=reason,
-                message=message[:MESSAGE_LENGTH],
-                last_transition_time=since,
-                observed_generation=o.connection.metadata.generation,
-            )
-        )
-    return tuple(merged)
+    return tuple(_merged(o, *verdict) for verdict in verdicts)
+
+
+def _merged(o: Observation, kind: str, status: ConditionStatus, reason: Reason, message: str) -> Condition:
+    before = _condition(o.connection.status.conditions, kind)
+    message, generation = message[:MESSAGE_LENGTH], o.connection.metadata.generation
+    said = (status, reason, message, generation)
+    if before is not None and said == (
+        before.status,
+        before.reason,
+        before.message,
+        before.observed_generation,
+    ):
+        return before
+    since = before.last_transition_time if before is not None and before.status is status else o.now
+    return Condition(
+        type=kind,
+        status=status,
+        reason=reason,
+        message=message,
+        last_transition_time=since,
+        observed_generation=generation,
+    )
