@@ -51,6 +51,34 @@ class Power:
         return answer
 
 
+@dataclass
+class Pause(Power):
+    """The process is stopped there, as by SIGSTOP, and goes on where it was once it is `woken`."""
+
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def carry(self, method: str, call: Callable[[], Any]) -> Any:
+        """One call; it waits while the process is stopped, before it leaves or with its answer."""
+        await self._go_on()
+        last = False
+        if self.counting:
+            self.calls.append(method)
+            last = len(self.calls) == self.fails_at
+        if last and not self.after:
+            self.failed.set()
+            await self._go_on()
+        try:
+            return await call()
+        finally:
+            if last:
+                self.failed.set()
+            await self._go_on()
+
+    async def _go_on(self) -> None:
+        if self.failed.is_set():
+            await self.woken.wait()
+
+
 class _Line:
     def __init__(self, power: Power, behind: Any) -> None:
         self._power, self._behind = power, behind
