@@ -130,6 +130,45 @@ MUTANTS = (
         "if False:",
         ("tests/engine/test_revoker.py", "test"),
     ),
+    Mutant(
+        "lead: a fence does not ask for it",
+        ENGINE + "fence.py",
+        "if not self._leadership.is_leader:",
+        "if False:",
+        ("tests/engine/test_lost_lead.py", "lost_during or does_not_lead"),
+    ),
+    Mutant(
+        "lead: it counts from the answer to a claim",
+        ENGINE + "election.py",
+        "until = sent + self.timing",
+        "until = now + self.timing",
+        ("tests/engine/test_election_interleavings.py", "test"),
+    ),
+    Mutant(
+        "lead: it lasts as long as the lease",
+        ENGINE + "election.py",
+        "return self.lease_seconds * 2 / 3",
+        "return self.lease_seconds * 1.2",
+        ("tests/engine/test_election_interleavings.py", "test"),
+    ),
+    Mutant(
+        "lead: a lease in one's name is enough, whoever answered",
+        ENGINE + "election.py",
+        "        self.record = record\n        self._certain = True\n",
+        """        self.record = record
+        self._certain = True
+        if self.holder == self.identity:
+            self._leads_until = now + self.timing.renew_deadline_seconds
+""",
+        ("tests/engine/test_election_interleavings.py", "test"),
+    ),
+    Mutant(
+        "lead: what another process has adopted is revoked by the one that lost the race",
+        ENGINE + "reconcile.py",
+        " and not ledger.names(theirs, entry)",
+        "",
+        ("tests/engine/test_lost_lead.py", "adopted"),
+    ),
 )
 
 
