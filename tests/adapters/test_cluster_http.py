@@ -11,7 +11,7 @@ from leasehold.adapters.cluster import KubernetesCluster
 from leasehold.api.connection import MCPConnection
 from leasehold.api.reasons import Reason
 from leasehold.core.facts import SecretContent
-from leasehold.core.faults import Fault, NeedsPerson, OutcomeUnknown, TryLater
+from leasehold.core.faults import Conflict, Fault, NeedsPerson, OutcomeUnknown, TryLater
 from leasehold.core.sealed import Sealed
 from objects import a_connection
 
@@ -199,6 +199,32 @@ def test_a_list_of_revocations_is_not_empty_because_something_in_between_says_40
         return await cluster.list_revocations()
 
     assert isinstance(outcome(Server(an_answer(404, "not here")), lists), TryLater)
+
+
+A_SECRET = (
+    '{"metadata": {"name": "s", "uid": "u-1", "resourceVersion": "7", '
+    '"labels": {"app.kubernetes.io/managed-by": "leasehold"}}}'
+)
+
+
+def test_a_conflict_at_a_deletion_does_not_prove_that_the_secret_is_gone() -> None:
+    async def deletes(cluster: KubernetesCluster) -> object:
+        return await cluster.delete_secret("support", "s", "u-1")
+
+    conflict = a_status(409, "Conflict")
+    assert isinstance(outcome(Server(conflict, an_answer(200, A_SECRET)), deletes), Conflict)
+    assert isinstance(outcome(Server(conflict, an_answer(500)), deletes), TryLater), "nothing was seen"
+
+
+def test_a_conflict_at_a_deletion_with_another_one_of_that_name_is_done() -> None:
+    server = Server(a_status(409, "Conflict"), an_answer(200, A_SECRET.replace("u-1", "u-2")))
+
+    async def run() -> None:
+        async with serving(server) as cluster:
+            await cluster.delete_secret("support", "s", "u-1")
+
+    asyncio.run(run())
+    assert not server.answers
 
 
 def test_every_request_is_observed() -> None:

@@ -104,7 +104,8 @@ class SecretCalls:
         return await self._write("patch", namespace, name, patch)
 
     async def delete_secret(self, namespace: str, name: str, uid: str) -> None:
-        """Delete exactly this one: the server compares the uid before it asks anybody else."""
+        """Delete exactly this one: the server compares the uid before it asks anybody else. Its 409 says that
+        another one has the name, or only that somebody wrote meanwhile, so then we look."""
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         call = _call("delete", namespace, name, body=options)
         answer = await self._transport.send(call)
@@ -113,8 +114,14 @@ class SecretCalls:
                 Reason.SECRET_CONFLICT,
                 f"Secret {namespace}/{name} has lost our label, so we may not delete it: delete it by hand.",
             )
-        if not (answer.ok or answer.status == 409 or is_absent(answer)):
+        if answer.ok or is_absent(answer):
+            return
+        if answer.status != 409 or await self._is_still_there(namespace, name, uid):
             raise fault_of(call, answer)
+
+    async def _is_still_there(self, namespace: str, name: str, uid: str) -> bool:
+        seen = (await self.probe_secret(namespace, name)).meta
+        return seen is not None and seen.uid == uid
 
     async def _write(
         self, verb: str, namespace: str, name: str, body: dict[str, Any], secret: bool = False
