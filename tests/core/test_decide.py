@@ -121,6 +121,12 @@ def test_what_is_being_revoked_is_tried_again_when_its_wait_is_over() -> None:
     assert [ending.reason for ending in decide(later).endings] == [Reason.SUSPENDED]
 
 
+def test_a_mint_that_failed_waits_its_time() -> None:
+    waiting = a_claim(status=WAITING)
+    assert decide(an_observation(waiting)).mint is None
+    assert decide(an_observation(waiting, now=NOON + timedelta(seconds=5))).mint is Reason.FIRST_MINT
+
+
 def test_a_denial_does_not_wait_for_failed_work() -> None:
     o = an_observation(a_claim([a_current()], spec={"suspend": True}, status=WAITING))
     assert [ending.reason for ending in decide(o).endings] == [Reason.SUSPENDED]
