@@ -62,7 +62,7 @@ class Work:
         :raises LostRace: somebody else changed the ledger
         :raises Vanished: the connection is gone
         """
-        if self.status.to_wire() == self.connection.status.to_wire():
+        if self._is_written():
             return
         for _ in range(REAPPLICATIONS):
             try:
@@ -73,7 +73,7 @@ class Work:
                 await self._read_again()
             except OutcomeUnknown:
                 await self._read_again(written=self.status)
-                if self.status.to_wire() == self.connection.status.to_wire():
+                if self._is_written():
                     return
             else:
                 return
@@ -110,6 +110,11 @@ class Work:
             else:
                 return
         raise Conflict(f"{self.connection.key} is being changed faster than it can be written")
+
+    def _is_written(self) -> bool:
+        """Also where only fractions of seconds differ, which the API server does not store."""
+        written = self.connection.status
+        return self.status == written or self.status.to_wire() == written.to_wire()
 
     def _took(self, answered: MCPConnection) -> None:
         self.connection = answered
