@@ -171,6 +171,16 @@ class Operator:
         """What it logged, in order; lines that are no JSON are there as `raw`."""
         return _json_lines(self.log_path)
 
+    def complaints(self) -> list[dict[str, Any]]:
+        """What it should never log: lines that are no JSON, and errors, but for those of the watch library, which
+        calls every repeated request an error."""
+        return [
+            line
+            for line in self.logs()
+            if "raw" in line
+            or (line.get("level") == "error" and not str(line.get("logger", "")).startswith("kopf"))
+        ]
+
     def audit(self, connection: MCPConnection | None = None) -> list[dict[str, Any]]:
         """The audit records, of one connection where one is given."""
         records = _json_lines(self.audit_path)

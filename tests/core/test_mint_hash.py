@@ -75,7 +75,7 @@ def test_a_release_that_adds_a_field_rotates_nobody() -> None:
 def test_the_hash_is_over_the_canonical_form_of_all_of_it() -> None:
     recipe = a_profile(method="Write", parameters={"z": "ü", "a": '"'}).spec.credential
     assert recipe is not None
-    whole = {
+    whole: dict[str, Any] = {
         "serviceAccountName": 'bot"',
         "output": OUTPUT.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         "credential": recipe.model_dump(mode="json", by_alias=True, exclude_defaults=True),
