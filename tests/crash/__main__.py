@@ -1,13 +1,22 @@
-"""`python -m crash`: every point of every scenario with every kind of credential, and slow mints that are met by
-everything. The last line of the output is the sum, as JSON."""
+"""`python -m crash`: every point of every scenario with every kind of credential, slow mints that are met by
+everything, and servers that fail at every request. The last line of the output is the sum, as JSON."""
 
 import json
 import sys
 
+from crash.harms import (
+    KUBERNETES_HARMS,
+    MORE_KUBERNETES_HARMS,
+    MORE_VAULT_HARMS,
+    VAULT_HARMS,
+    kubernetes_troubles,
+    vault_troubles,
+)
 from crash.scenarios import ALL, DELETION, EXPIRY, SUSPENSION
 from crash.slow import ALL as ALL_MEETINGS
 from crash.slow import meet
 from crash.sweep import Report, sweep
+from crash.troubles import endure
 from crash.world import crash_world
 
 ENDS = (SUSPENSION, EXPIRY, DELETION)
@@ -28,12 +37,17 @@ def main() -> int:
             ]
             total += sweep(world, plan, _say)
         total += meet(world, ("Slow", "Endless"), ALL_MEETINGS, _say)
-    for problem in total.problems:
+        troubles = [
+            *vault_troubles([*VAULT_HARMS, *MORE_VAULT_HARMS]),
+            *kubernetes_troubles([*KUBERNETES_HARMS, *MORE_KUBERNETES_HARMS]),
+        ]
+        unhealed = endure(world, troubles).problems
+    for problem in (*total.problems, *unhealed):
         print(problem)
     for line in (*total.unreached, *total.errors):
         _say(line)
-    print(json.dumps(total.as_json()))
-    return 1 if total.problems or total.errors else 0
+    print(json.dumps({**total.as_json(), "troubles": len(troubles), "troubles_not_overcome": len(unhealed)}))
+    return 1 if total.problems or total.errors or unhealed else 0
 
 
 if __name__ == "__main__":

@@ -39,25 +39,52 @@ class Attempt:
     point: Point | None
     seen: list[tuple[str, int]] = field(default_factory=list)
     killed: bool = False
-    mints: int = 0
-    """Requests to mint that this life has sent."""
-    published: int = 0
-    """How often this life wrote a credential to the Secret."""
+    lost_mints: int = 0
+    """Mints that this life has sent and not written to the Secret."""
+    lost_logins: int = 0
+    """Logins of which this life may have lost the answer, or all knowledge."""
 
     def __str__(self) -> str:
         where = f"killed {self.point}" if self.killed else "never killed"
         return f"{self.subject.kind}, {self.scenario.name}, {where} [{self.subject.namespace}]"
 
 
+class Census:
+    """Gives every request of an operator's engine a name and a number."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.seen: list[tuple[str, int]] = []
+        self._subject = subject
+        self._counts: Counter[str] = Counter()
+
+    def take(self, exchange: Exchange) -> tuple[str, int] | None:
+        """Its name, and which of that name it is; None for what is no part of the engine's work."""
+        if not _is_the_engines(exchange):
+            return None
+        name = self._name(exchange)
+        self._counts[name] += 1
+        self.seen.append((name, self._counts[name]))
+        return self.seen[-1]
+
+    def _name(self, exchange: Exchange) -> str:
+        if LOGIN.match(exchange.path):
+            ours = namespace_of(json.loads(exchange.body)["jwt"]) == self._subject.namespace
+            return f"login of the {'connection' if ours else 'operator'}"
+        path = exchange.path.removeprefix("/apis/leasehold.dev/v1alpha1").removeprefix("/api/v1")
+        path = path.replace(f"/namespaces/{self._subject.namespace}", "")
+        verb = exchange.method
+        if verb == "PATCH" and "/secrets/" in path and b"stringData" in exchange.body:
+            verb = "PATCH with data"
+        return f"{verb} {path}"
+
+
 class Assassin:
     """Counts an operator's requests, and kills it at one of them."""
 
     def __init__(self, subject: Subject, point: Point | None) -> None:
-        self.seen: list[tuple[str, int]] = []
+        self.census = Census(subject)
         self.dead = threading.Event()
-        self._subject = subject
         self._point = point
-        self._counts: Counter[str] = Counter()
         self._victim: OperatorProcess | None = None
         self._born = threading.Event()
         self._chosen: Exchange | None = None
@@ -69,13 +96,8 @@ class Assassin:
 
     async def before(self, exchange: Exchange) -> Reply | None:
         """See `Meddler`."""
-        if not _is_the_engines(exchange):
-            return None
-        name = self._name(exchange)
-        self._counts[name] += 1
-        self.seen.append((name, self._counts[name]))
-        point = self._point
-        if point is not None and (name, self._counts[name]) == (point.request, point.nth):
+        named, point = self.census.take(exchange), self._point
+        if point is not None and named == (point.request, point.nth):
             self._chosen = exchange
             if not point.after:
                 await self._strike()
@@ -94,17 +116,6 @@ class Assassin:
         self.dead.set()
         raise Cut
 
-    def _name(self, exchange: Exchange) -> str:
-        if LOGIN.match(exchange.path):
-            ours = namespace_of(json.loads(exchange.body)["jwt"]) == self._subject.namespace
-            return f"login of the {'connection' if ours else 'operator'}"
-        path = exchange.path.removeprefix("/apis/leasehold.dev/v1alpha1").removeprefix("/api/v1")
-        path = path.replace(f"/namespaces/{self._subject.namespace}", "")
-        verb = exchange.method
-        if verb == "PATCH" and "/secrets/" in path and b"stringData" in exchange.body:
-            verb = "PATCH with data"
-        return f"{verb} {path}"
-
 
 def _is_the_engines(exchange: Exchange) -> bool:
     """The watches' own reads decide nothing, and the election goes on beside the work."""
@@ -120,7 +131,7 @@ def live(world: CrashWorld, scenario: Scenario, subject: Subject, point: Point |
         Attempt(scenario, subject, point),
         Assassin(subject, point),
     )
-    mints, published = len(world.book.mints[subject.namespace]), world.book.published[subject.namespace]
+    lost = world.book.lost(subject.namespace)
     scenario.act(world, subject)
     lane.scope, lane.meddler = subject.scope, assassin
     operator = world.operator(lane)
@@ -135,15 +146,15 @@ def live(world: CrashWorld, scenario: Scenario, subject: Subject, point: Point |
     attempt.killed = assassin.dead.is_set()
     operator.kill()
     lane.rest()
-    attempt.seen = assassin.seen
-    attempt.mints = len(world.book.mints[subject.namespace]) - mints
-    attempt.published = world.book.published[subject.namespace] - published
+    attempt.seen = assassin.census.seen
+    attempt.lost_mints = min(world.book.lost(subject.namespace) - lost, int(attempt.killed))
+    attempt.lost_logins = int(attempt.killed)
     return attempt
 
 
 def _wait_until_silent(assassin: Assassin) -> None:
     """Until no request has come for a while, or the last one was the one to die at."""
     while True:
-        seen = len(assassin.seen)
-        if assassin.dead.wait(TRAILING_SECONDS) or len(assassin.seen) == seen:
+        seen = len(assassin.census.seen)
+        if assassin.dead.wait(TRAILING_SECONDS) or len(assassin.census.seen) == seen:
             return

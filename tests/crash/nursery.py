@@ -74,6 +74,7 @@ class Nursery:
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": source},
             text=True,
+            start_new_session=True,
         )
         return self
 

@@ -71,6 +71,8 @@ def unsettled(end: End, found: MCPConnection | None) -> str:
         if end is not End.WORKS or entry.state is EntryState.CURRENT or not only_runs_out(entry)
     ]
     wanted = [EntryState.CURRENT] if end is End.WORKS else []
+    if end is not End.WORKS and found.status.secret is not None:
+        return f"the Secret should be gone: {_told(found)}"
     return "" if states == wanted else f"the ledger should be {wanted}: {_told(found)}"
 
 

@@ -128,13 +128,9 @@ def _let_it_settle(world: CrashWorld, meeting: Meeting, subject: Subject) -> Non
 
 
 def _attempt(world: CrashWorld, meeting: Meeting, subject: Subject) -> Attempt:
+    lost = min(world.book.lost(subject.namespace), 1)
     return Attempt(
-        meeting.scenario,
-        subject,
-        None,
-        killed=meeting.kills,
-        mints=len(world.book.mints[subject.namespace]),
-        published=world.book.published[subject.namespace],
+        meeting.scenario, subject, None, killed=meeting.kills, lost_mints=lost, lost_logins=int(meeting.kills)
     )
 
 

@@ -90,15 +90,15 @@ def look(world: CrashWorld) -> Truth:
 
 
 def idle_logins(world: CrashWorld, attempts: Sequence[Attempt], truth: Truth) -> set[str]:
-    """Logins whose operator was killed before it could write them down, one for each kill at the most: nothing
-    was minted under them, nobody has them, and they run out."""
-    killed = {each.subject.namespace for each in attempts if each.killed}
-    unknown = {
-        space: accessor
-        for accessor, space in truth.tokens.items()
-        if accessor not in world.book.recorded[space] | world.book.minted_under
-    }
-    return {accessor for space, accessor in unknown.items() if space in killed}
+    """Logins of which the operator lost the answer, or died before it could write them down, as far as that
+    happened: nothing was minted under them, nobody has them, and they run out."""
+    idle: set[str] = set()
+    for attempt in attempts:
+        space = attempt.subject.namespace
+        known = world.book.recorded[space] | world.book.minted_under
+        unknown = [each for each, where in truth.tokens.items() if where == space and each not in known]
+        idle |= set(unknown[: attempt.lost_logins])
+    return idle
 
 
 def _tokens(world: CrashWorld) -> dict[str, str]:
@@ -174,7 +174,6 @@ def _mint_problems(world: CrashWorld, attempt: Attempt) -> Iterator[Problem]:
     if mints > generations:
         yield Problem(DOUBLE_MINTS, str(attempt), f"{mints} mints for {generations} generations")
     needed = int(attempt.scenario.prepared) + int(attempt.scenario.end is End.WORKS)
-    lost = min(attempt.mints - attempt.published, 1)
-    if attempt.subject.kind != "Expiring soon" and mints - refused > needed + lost:
-        what = f"{mints - refused} credentials were minted where {needed + lost} were needed"
+    if attempt.subject.kind != "Expiring soon" and mints - refused > needed + attempt.lost_mints:
+        what = f"{mints - refused} credentials were minted where {needed + attempt.lost_mints} were needed"
         yield Problem(DOUBLE_MINTS, str(attempt), what)

@@ -31,7 +31,14 @@ class Book:
         """How often a credential was written to the Secret."""
         self.minted_under: set[str] = set()
         """Accessors under which a mint was sent."""
+        self.secrets: set[str] = set()
+        """Whatever nobody may read in a log."""
         self._owners: dict[str, tuple[str, str]] = {}
+
+    def lost(self, namespace: str) -> int:
+        """How many credentials were minted and not written to the Secret."""
+        minted = sum(exchange.status in (None, 200) for exchange in self.mints[namespace])
+        return minted - self.published[namespace]
 
     def leaving(self, exchange: Exchange) -> None:
         """See `Witness`."""
@@ -46,16 +53,22 @@ class Book:
         """See `Witness`."""
         if exchange.status is None or exchange.status >= 300:
             return
-        if exchange.server == VAULT and LOGIN.match(exchange.path):
+        if exchange in self.mints[self._owner(exchange)]:
+            self.secrets |= _texts(json.loads(exchange.answer).get("data") or {})
+        elif exchange.server == VAULT and LOGIN.match(exchange.path):
             self._logged_in(exchange)
         elif exchange.server == KUBERNETES and (found := STATUS.search(exchange.path)):
             self._stored(found[1], exchange)
         elif exchange.server == KUBERNETES and (found := SECRETS.search(exchange.path)):
             self.published[found[1]] += b"stringData" in exchange.body
 
+    def _owner(self, exchange: Exchange) -> str:
+        return self._owners.get(exchange.headers.get("X-Vault-Token", ""), ("", ""))[0]
+
     def _logged_in(self, exchange: Exchange) -> None:
-        namespace = namespace_of(json.loads(exchange.body)["jwt"])
-        auth = json.loads(exchange.answer)["auth"]
+        sent = json.loads(exchange.body)["jwt"]
+        namespace, auth = namespace_of(sent), json.loads(exchange.answer)["auth"]
+        self.secrets |= {sent, auth["client_token"]}
         if namespace != OPERATOR_NAMESPACE:
             self._owners[auth["client_token"]] = (namespace, auth["accessor"])
             self.logins[namespace].append(auth["accessor"])
@@ -65,6 +78,11 @@ class Book:
         self.generations[namespace] = max(self.generations[namespace], status.get("lastGeneration", 0))
         for entry in status.get("ledger", ()):
             self.recorded[namespace].add(entry["accessor"])
+
+
+def _texts(data: dict[str, Any]) -> set[str]:
+    """What of a credential is worth stealing."""
+    return {text for name, text in data.items() if name in ("password", "token") and isinstance(text, str)}
 
 
 def namespace_of(jwt: str) -> str:

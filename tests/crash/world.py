@@ -23,7 +23,7 @@ from leasehold.api.store import MCPCredentialStore
 from shipped import install
 
 MAX_REQUEST_SECONDS: Final = 4
-LANES: Final = 3
+LANES: Final = 6
 NAME: Final = "agent"
 CONNECTIONS: Final = "/apis/leasehold.dev/v1alpha1/mcpconnections"
 
@@ -77,6 +77,7 @@ class CrashWorld:
         )
         self.lanes = [proxy.lane(f"lane-{number}") for number in range(LANES)]
         self.open_lane = proxy.lane("lane-open")
+        self._profiles: set[str] = set()
         self._stores = {lane.name: self._register(lane) for lane in self.lanes}
 
     def operator(self, lane: Lane, **settings: Any) -> OperatorProcess:
@@ -90,6 +91,8 @@ class CrashWorld:
 
     def subjects(self, kind: str, count: int) -> list[Subject]:
         """New namespaces with a service account, spread over the lanes; no connection yet."""
+        for lane in self.lanes[:count]:
+            self._register_profile(lane, kind)
         lanes = itertools.cycle(self.lanes)
         made = [self._subject(kind, next(lanes)) for _ in range(count)]
         with ThreadPoolExecutor(4) as pool:
@@ -148,19 +151,19 @@ class CrashWorld:
         self.admin.create(accounts, {"metadata": {"name": "agent"}})
 
     def _register(self, lane: Lane) -> MCPCredentialStore:
-        store = self.deployment.register_store(
+        return self.deployment.register_store(
             _named(lane),
             f"jwt-{_named(lane)}",
             address=lane.vault_address,
             maxRequestSeconds=MAX_REQUEST_SECONDS,
         )
-        for kind, recipe in RECIPES.items():
-            self.deployment.profile(
-                {**recipe, "storeName": _named(lane), "overlapSeconds": 1, "ttlSeconds": 3600},
-                name=_profile(lane, kind),
-                store=store,
-            )
-        return store
+
+    def _register_profile(self, lane: Lane, kind: str) -> None:
+        if (name := _profile(lane, kind)) in self._profiles:
+            return
+        recipe = {**RECIPES[kind], "storeName": _named(lane), "overlapSeconds": 1, "ttlSeconds": 3600}
+        self.deployment.profile(recipe, name=name, store=self._stores[lane.name])
+        self._profiles.add(name)
 
 
 def _named(lane: Lane) -> str:
