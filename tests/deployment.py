@@ -31,7 +31,7 @@ from leasehold.core.bootstrap import VaultSetup, vault_setup
 from leasehold.core.bootstrap_roles import BootstrapOptions
 from shipped import MANIFESTS, ROOT
 
-STORE = "default"
+STORE = "main-vault"
 MOUNT = "jwt-leasehold"
 
 

@@ -82,8 +82,10 @@ def test_a_forged_accessor_is_not_believed(deployment: Deployment, operator: Ope
     victim, attacker = claim(deployment), claim(deployment)
     stolen = victim.connection.status.ledger[0].accessor
     command = ["annotate", "--overwrite", "secret", "agent-server", f"--namespace={attacker.namespace}"]
+    operator.stop()  # it would put the annotation right
     deployment.plane.kubectl(*command, f"{SecretAnnotation.ACCESSOR}={stolen}")
     clear_status(deployment, attacker.connection)
+    operator.start()
     lost = deployment.wait_for(attacker.connection, "LedgerLost", status="False")
     assert condition(lost, "Stalled")["status"] == "True"
     assert works(deployment.plane, victim.secret)

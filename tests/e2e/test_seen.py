@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from controlplane.waiting import wait_until
-from deployment import Deployment, Operator
+from deployment import STORE, Deployment, Operator
 from e2e.claims import ORDERS, claim
 from kstatus import Verdict, kstatus
 from shipped import ROOT
@@ -133,7 +133,7 @@ def test_probes_tell_the_truth(deployment: Deployment, operator: Operator) -> No
 
 
 def test_a_store_says_whether_it_can_be_used(deployment: Deployment, operator: Operator) -> None:
-    deployment.plane.kubectl("wait", "--for=condition=Ready", "mcpstore/default", "--timeout=30s")
-    body = deployment.get_json("mcpcredentialstore", "", "default")
+    deployment.plane.kubectl("wait", "--for=condition=Ready", f"mcpstore/{STORE}", "--timeout=30s")
+    body = deployment.get_json("mcpcredentialstore", "", STORE)
     assert body is not None
     assert body["status"]["clusterID"]
