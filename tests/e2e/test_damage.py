@@ -22,12 +22,12 @@ def test_changed_data_rotates_once_and_ends_the_exposed_login(
     wait_until(lambda: not works(deployment.plane, claimed.secret), 15, "the exposed login ends")
     deployment.plane.kubectl(*command, f'--patch={{"data": {{"username": "{forged}"}}}}')
     looks = operator.metric(
-        "leasehold_cluster_request_duration_seconds_count", verb="patch", resource="secrets"
+        "leasehold_cluster_request_duration_seconds_count", verb="look", resource="secrets"
     )
     wait_until(
         lambda: (
             operator.metric(
-                "leasehold_cluster_request_duration_seconds_count", verb="patch", resource="secrets"
+                "leasehold_cluster_request_duration_seconds_count", verb="look", resource="secrets"
             )
             > looks + 5
         ),

@@ -27,7 +27,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=35, sock_connect=5)
 """The API server gives up on a request after 60 s; admission webhooks may take up to 30 s of that."""
 
 Observe = Callable[[str, str, str, float], None]
-"""Called with verb, resource, outcome and seconds of every request."""
+"""Called with verb (or `look`), resource, outcome and seconds of every request."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Call:
     accept: str = JSON
     repeatable: bool = True
     carries_secrets: bool = False
+    looks: bool = False
+    """A patch that changes nothing, for its answer alone; the metrics tell it from a write."""
 
     @property
     def method(self) -> str:
@@ -138,7 +140,8 @@ class Transport:
 
     def _note(self, call: Call, outcome: str, sent: float) -> None:
         if self._observe is not None:
-            self._observe(call.verb, call.resource, outcome, time.monotonic() - sent)
+            verb = "look" if call.looks else call.verb
+            self._observe(verb, call.resource, outcome, time.monotonic() - sent)
 
 
 def _unanswered(call: Call, error: Exception) -> Fault:

@@ -39,7 +39,7 @@ class SecretCalls:
     async def probe_secret(self, namespace: str, name: str) -> SecretProbe:
         """Free, ours or foreign. The policy answers 422 for a foreign one; without the policy it is patched
         with nothing, and told by its label."""
-        answer = await self._transport.send(_call("patch", namespace, name, body={}))
+        answer = await self._transport.send(_call("patch", namespace, name, body={}, looks=True))
         if is_absent(answer):
             return SecretProbe(SecretState.FREE)
         if answer.status == 422:
@@ -53,7 +53,8 @@ class SecretCalls:
 
     async def touch_secret(self, namespace: str, name: str, resource_version: str) -> SecretTouch:
         """A merge patch that holds nothing but the version: 409 where it has another one by now."""
-        call = _call("patch", namespace, name, body={"metadata": {"resourceVersion": resource_version}})
+        expected = {"metadata": {"resourceVersion": resource_version}}
+        call = _call("patch", namespace, name, body=expected, looks=True)
         answer = await self._transport.send(call)
         if is_absent(answer):
             return SecretTouch.GONE
@@ -65,7 +66,7 @@ class SecretCalls:
 
     async def read_secret(self, namespace: str, name: str) -> SecretReading | None:
         """The answer to an empty patch, in full. A Secret without our label is refused by the policy."""
-        call = _call("patch", namespace, name, body={}, accept=JSON, carries_secrets=True)
+        call = _call("patch", namespace, name, body={}, accept=JSON, carries_secrets=True, looks=True)
         answer = await self._transport.send(call)
         if is_absent(answer) or answer.status == 422:
             return None
