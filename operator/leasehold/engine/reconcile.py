@@ -211,7 +211,10 @@ class Reconciler:
     def _report(self, before: MCPConnection, work: Work) -> None:
         self._reporter.metrics.connection(work.connection)
         was, ready = _ready(before.status), _ready(work.connection.status)
-        if ready is not None and (was is None or was.reason is not ready.reason):
+        if ready is None or (was is not None and was.reason is ready.reason):
+            return
+        published = _published(work.connection.status) != _published(before.status)
+        if ready.reason is not Reason.ACTIVE or not published:  # the Event of a mint says both
             self._reporter.ready_changed(work.connection, ready.reason, ready.message)
 
     def _next(self, o: Observation, decided_at: datetime) -> Again:
@@ -233,6 +236,11 @@ def is_gone(connection: MCPConnection) -> bool:
         and FINALIZER not in metadata.finalizers
         and not connection.status.ledger
     )
+
+
+def _published(status: MCPConnectionStatus) -> int:
+    present = ledger.current(status.ledger)
+    return present.generation if present is not None else 0
 
 
 def _ready(status: MCPConnectionStatus) -> Condition | None:
