@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from controlplane.waiting import wait_until
+from controlplane.waiting import WaitTimedOut, wait_until
 from crash.lives import Attempt, Point, live
 from crash.scenarios import DELETION, FIRST_MINT, Scenario, unsettled
 from crash.verdict import (
@@ -101,11 +101,16 @@ def prepare(world: CrashWorld, subjects: Sequence[Subject]) -> None:
         list(pool.map(world.claim, subjects))
     operator = world.operator(world.open_lane)
 
-    def works() -> bool:
+    def left() -> list[str]:
         stored = world.connections()
-        return not any(unsettled(FIRST_MINT.end, stored.get(each.namespace)) for each in subjects)
+        judged = (unsettled(FIRST_MINT.end, stored.get(each.namespace)) for each in subjects)
+        return [what for what in judged if what]
 
-    wait_until(works, PREPARED_WITHIN_SECONDS, f"{len(subjects)} connections work", pause=0.3)
+    try:
+        wait_until(lambda: not left(), PREPARED_WITHIN_SECONDS, "all connections work", pause=0.3)
+    except WaitTimedOut as late:
+        state = [f"the operator is dead: {operator.is_dead}", *left()[:5], *map(str, operator.logged()[-20:])]
+        raise AssertionError("\n".join([str(late), *state])) from late
     operator.stop()
     world.open_lane.rest()
 
