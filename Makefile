@@ -63,3 +63,15 @@ demo: install ## see the main job on real servers, and play with it (ARGS=--once
 .PHONY: mutants
 mutants: install ## seed one mistake per dangerous step, and see that a test notices it
 	$(PY) tests/mutants/seeded.py
+
+N ?= 1000
+ENGINE ?= otp
+
+.PHONY: bench
+bench: install ## connections per second next to the floor, and the cost of edits, restarts, deletions (N=1000 ENGINE=otp|postgres)
+	PYTHONPATH=tests:operator $(PY) -m bench run --connections $(N) --engine $(ENGINE)
+
+.PHONY: bench-scale
+bench-scale: N = 10000
+bench-scale: install ## what a large fleet costs an idle operator, and a restart (N=10000)
+	PYTHONPATH=tests:operator $(PY) -m bench scale --connections $(N) --engine $(ENGINE)
