@@ -16,6 +16,7 @@ from leasehold.api.base import (
     StatedReason,
     Time,
 )
+from leasehold.api.hold import MAX_HOLDS, Hold
 from leasehold.api.profile import CredentialType, Team, Transport
 from leasehold.api.rules import SET, Immutable, ListType, keys_match, rule, transition
 
@@ -211,7 +212,7 @@ class ServerFacts(ApiModel):
 
 
 class MCPConnectionStatus(ApiModel):
-    """Authority (generation, ledger, secret), observations (backoff), and a projection of both."""
+    """Authority (generation, ledger, secret, holds), observations (backoff), and a projection of both."""
 
     last_generation: Annotated[Integer, Field(ge=0)] = 0
     """The newest mint; every new one gets the next number."""
@@ -221,6 +222,8 @@ class MCPConnectionStatus(ApiModel):
     """Every generation that may be alive, from before it is minted until it is proven dead."""
     secret: SecretRecord | None = None
     """The Secret as it was last written."""
+    holds: Annotated[tuple[Hold, ...], Field(max_length=MAX_HOLDS), ListType("map", ("uid",))] = ()
+    """The revocations that matched: none of them is escaped by leaving its target."""
 
     backoff: Backoff | None = None
     """Work that failed and is due again."""

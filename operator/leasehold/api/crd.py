@@ -7,10 +7,16 @@ from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import GROUP, VERSION
 from leasehold.api.profile import MCPServerProfile
+from leasehold.api.revocation import MCPRevocation
 from leasehold.api.store import MCPCredentialStore
 from leasehold.api.structural import structural
 
-KINDS: Final[tuple[type[Resource], ...]] = (MCPCredentialStore, MCPServerProfile, MCPConnection)
+KINDS: Final[tuple[type[Resource], ...]] = (
+    MCPCredentialStore,
+    MCPServerProfile,
+    MCPConnection,
+    MCPRevocation,
+)
 
 
 class Column(NamedTuple):
@@ -33,8 +39,8 @@ class Column(NamedTuple):
         return item | ({"priority": 1} if self.wide else {})
 
 
-def _of_condition(field: str) -> str:
-    return f'.status.conditions[?(@.type=="Ready")].{field}'
+def _of_condition(field: str, kind: str = "Ready") -> str:
+    return f'.status.conditions[?(@.type=="{kind}")].{field}'
 
 
 AGE: Final = Column("Age", ".metadata.creationTimestamp", "Time since the creation", type="date")
@@ -78,6 +84,18 @@ COLUMNS: Final[Mapping[type[Resource], Sequence[Column]]] = {
             wide=True,
         ),
         Column("Generation", ".status.lastGeneration", "The newest mint", "integer", wide=True),
+        AGE,
+    ),
+    MCPRevocation: (
+        Column("Target", ".spec.target", "Which connections are meant"),
+        Column("Matched", ".status.matched", "Connections that are meant", "integer"),
+        Column("Verified", ".status.verified", "Those of which everything is dead", "integer"),
+        Column("Failed", ".status.failed", "Those of which something could not be ended so far", "integer"),
+        Column("Residual", ".status.residual", "Until when what cannot be revoked may still work"),
+        Column("Enforced", _of_condition("reason", "Enforced"), "Whether it denies", wide=True),
+        Column("Complete", _of_condition("reason", "Complete"), "How far it is", wide=True),
+        Column("Requested-By", ".spec.requestedBy", "Who stopped them", wide=True),
+        Column("Incident", ".spec.incident", "The incident", wide=True),
         AGE,
     ),
 }
