@@ -14,12 +14,13 @@ from leasehold.core.sealed import Sealed
 from leasehold.core.secret_content import secret_content
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FOLDERS = [
+FILES = [
     EXAMPLES / "store.yaml",
+    EXAMPLES / "revocation.yaml",
     *files_below(EXAMPLES / "profiles"),
     *files_below(EXAMPLES / "connections"),
 ]
-each_file = pytest.mark.parametrize("path", FOLDERS, ids=lambda path: str(path.relative_to(EXAMPLES)))
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(EXAMPLES)))
 
 CREDENTIALS = {
     "orders-postgres": {"username": "v-mcp-orders-1", "password": "A1a-b2"},

@@ -13,6 +13,7 @@ from kstatus import Verdict, kstatus
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.crd import COLUMNS, KINDS, schema_of
+from leasehold.api.revocation import MCPRevocation
 from leasehold.api.rules import LIST_TYPE
 from leasehold.api.structural import COPIED, NotStructural, structural
 
@@ -178,3 +179,17 @@ def test_a_person_sees_owner_reason_and_times_that_lie_ahead(plane: Plane, crd_s
     row = "support-bot-orders https://orders.example.com alice@example.com True Active 2099-01-01T00:00:00Z"
     assert shown[1].split()[:6] == row.split()
     assert others == ""
+
+
+def test_a_person_sees_what_is_revoked_and_how_far_it_is(plane: Plane, crd_server: CrdServer) -> None:
+    wanted = next(case.after for case in corpus() if case.kind is MCPRevocation and not case.field)
+    counts = {"matched": 12, "verified": 10, "failed": 2, "residual": "2099-01-01T00:00:00Z"}
+
+    with crd_server.existing(MCPRevocation, wanted):
+        patch = json.dumps({"status": counts})
+        plane.kubectl("patch", "mcpkill", "inc-4711", "--subresource=status", "--type=merge", "-p", patch)
+        shown = plane.kubectl("get", "mcpkill", "inc-4711").stdout.splitlines()
+
+    assert shown[0].split() == ["NAME", "TARGET", "MATCHED", "VERIFIED", "FAILED", "RESIDUAL", "AGE"]
+    target = '{"profile":"orders-read","team":"support-platform"}'
+    assert shown[1].split()[:6] == ["inc-4711", target, "12", "10", "2", "2099-01-01T00:00:00Z"]

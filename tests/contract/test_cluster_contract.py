@@ -16,7 +16,7 @@ from leasehold.core.facts import EventType, SecretContent, SecretMeta, SecretSta
 from leasehold.core.faults import Conflict, NeedsPerson, TryLater, Vanished
 from leasehold.core.sealed import Sealed
 from objects import a_connection
-from shipped import operator_token, shipped
+from shipped import ROOT, operator_token, shipped
 
 
 @pytest.fixture(scope="module")
@@ -476,16 +476,29 @@ def test_nothing_secret_is_in_a_fault(world: World) -> None:
 # revocations and events
 
 
-def test_revocations_are_none_where_their_kind_is_not_installed_and_all_where_it_is(world: World) -> None:
-    world.people.remove_revocations()
+def test_every_revocation_is_listed(world: World) -> None:
     assert world.run(lambda cluster: cluster.list_revocations()) == ()
+    spec = {"target": {"namespace": "support"}, "reason": "INC-7", "requestedBy": "security"}
+    world.people.revoke("stop-support", spec)
     try:
-        world.people.revoke("stop-support", {"target": {"namespace": "support"}, "reason": "INC-7"})
         (revocation,) = world.run(lambda cluster: cluster.list_revocations())
     finally:
         world.people.remove_revocations()
     assert revocation.name == "stop-support"
-    assert revocation.spec == {"target": {"namespace": "support"}, "reason": "INC-7"}
+    assert world.run(lambda cluster: cluster.list_revocations()) == ()
+
+
+def test_there_are_no_revocations_where_their_kind_is_not_installed(
+    plane: Plane, operator_login: str
+) -> None:
+    definition = str(ROOT / "crds" / "leasehold.dev_mcprevocations.yaml")
+    plane.kubectl("delete", "--filename", definition)
+    try:
+        found = real_world(plane, operator_login).run(lambda cluster: cluster.list_revocations())
+    finally:
+        plane.kubectl("apply", "--filename", definition)
+        plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", definition)
+    assert found == ()
 
 
 def test_an_event_is_found_on_its_object(world: World) -> None:

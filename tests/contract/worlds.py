@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from controlplane import Plane
-from controlplane.waiting import wait_until
 from fakes.cluster import FakeCluster
 from fakes.people import FakePeople, SecretView
 from leasehold.api.base import Resource
 from leasehold.ports import Clock, Cluster
 from shipped import run_as
+
+DEPUTY = "security-deputy"
+"""Lifts what the administrator has revoked."""
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
@@ -151,36 +153,26 @@ class RealPeople:
             data={key: base64.b64decode(value).decode() for key, value in data.items()},
         )
 
-    def install_revocations(self) -> None:
-        """Install the kind MCPRevocation, as far as a fence needs it."""
-        names = {"plural": "mcprevocations", "singular": "mcprevocation", "kind": "MCPRevocation"}
-        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-        self.plane.apply(
-            {
-                "apiVersion": "apiextensions.k8s.io/v1",
-                "kind": "CustomResourceDefinition",
-                "metadata": {"name": "mcprevocations.leasehold.dev"},
-                "spec": {
-                    "group": "leasehold.dev",
-                    "scope": "Cluster",
-                    "names": names,
-                    "versions": [version],
-                },
-            }
-        )
-        wait_until(lambda: self._get("mcprevocations") is not None, 30, "the kind is served")
-
     def remove_revocations(self) -> None:
-        """Take the kind away, with all objects of it."""
-        self.plane.kubectl("delete", "--ignore-not-found", "crd", "mcprevocations.leasehold.dev")
+        """Delete every object of the kind MCPRevocation: each is lifted first, by somebody else."""
+        lift = {"spec": {"lift": {"by": DEPUTY, "reason": "the test is over"}}}
+        for found in (self._get("mcprevocations") or {"items": []})["items"]:
+            name = found["metadata"]["name"]
+            if "lift" not in found["spec"]:
+                deputy = (f"--as={DEPUTY}", "--as-group=system:masters")
+                patch = f"--patch={json.dumps(lift)}"
+                self.plane.kubectl("patch", "mcprevocation", name, "--type=merge", patch, *deputy)
+            self.plane.kubectl("delete", "mcprevocation", name)
+
+    def user(self) -> str:
+        """Who does all this."""
+        review = self.plane.kubectl("auth", "whoami", "--output=json").stdout
+        return str(json.loads(review)["status"]["userInfo"]["username"])
 
     def revoke(self, name: str, spec: Mapping[str, Any]) -> None:
-        """Create a revocation."""
-        self.install_revocations()
-        metadata = {"name": name}
+        """Create a revocation; who creates it is who requests it."""
         kind = {"apiVersion": "leasehold.dev/v1alpha1", "kind": "MCPRevocation"}
-        self._create({**kind, "metadata": metadata, "spec": dict(spec)})
+        self._create({**kind, "metadata": {"name": name}, "spec": {**spec, "requestedBy": self.user()}})
 
     def events(self, resource: Resource) -> list[tuple[str, str, str]]:
         """Type, reason and text of the Events on an object."""

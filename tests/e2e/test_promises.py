@@ -1,12 +1,18 @@
 """What must not mint, what must not be believed, and what must not be overwritten."""
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
+from contract.worlds import RealPeople
 from controlplane.waiting import wait_until
 from deployment import Deployment, Operator, condition
 from e2e.claims import ORDERS, claim, clear_status, generations, message, the_secret, wait_generation, works
 from leasehold.api.connection import EntryState
-from leasehold.api.names import ABANDON_ANNOTATION, FINALIZER, SecretAnnotation
+from leasehold.api.crd import custom_resource_definition
+from leasehold.api.names import ABANDON_ANNOTATION, API_VERSION, FINALIZER, SecretAnnotation
+from leasehold.api.revocation import MCPRevocation
 
 
 def test_a_label_edit_does_not_mint(deployment: Deployment, operator: Operator) -> None:
@@ -168,51 +174,44 @@ def test_of_two_connections_that_name_one_secret_the_first_keeps_it(
 def test_a_revocation_that_this_version_cannot_read_denies_every_mint(
     deployment: Deployment, operator: Operator
 ) -> None:
-    plane = deployment.plane
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "mcprevocations.leasehold.dev"},
-        "spec": {
-            "group": "leasehold.dev",
-            "scope": "Cluster",
-            "names": {"kind": "MCPRevocation", "plural": "mcprevocations", "singular": "mcprevocation"},
-            "versions": [
-                {
-                    "name": "v1alpha1",
-                    "served": True,
-                    "storage": True,
-                    "schema": {
-                        "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-                    },
-                }
-            ],
-        },
-    }
-    plane.apply(definition)
-    plane.kubectl("wait", "--for=condition=Established", "crd/mcprevocations.leasehold.dev", "--timeout=20s")
-    revocation = {
-        "apiVersion": "leasehold.dev/v1alpha1",
-        "kind": "MCPRevocation",
-        "metadata": {"name": "stop-all"},
-        "spec": {"target": {"newField": "everything"}},
-    }
-    try:
-        wait_until(
-            lambda: (
-                plane.kubectl("apply", "--filename=-", input=json.dumps(revocation), check=False).returncode
-                == 0
-            ),
-            15,
-            "the revocation is there",
-        )
-        namespace = deployment.namespace()
-        profile = deployment.profile(ORDERS)
-        connection = deployment.connection(namespace, profile.metadata.name)
-        denied = deployment.wait_for(connection, "Revoked", status="False")
-        assert "stop-all" in message(denied)
-        assert deployment.secret(namespace) is None
-        assert generations(denied) == {}
-    finally:
-        plane.kubectl("delete", "crd", "mcprevocations.leasehold.dev")
+    people = RealPeople(deployment.plane)
+    with later_revocations(people):
+        people.revoke("stop-all", {"target": {"newField": "everything"}, "reason": "a drill"})
+        try:
+            namespace = deployment.namespace()
+            profile = deployment.profile(ORDERS)
+            connection = deployment.connection(namespace, profile.metadata.name)
+            denied = deployment.wait_for(connection, "Revoked", status="False")
+            assert "stop-all" in message(denied)
+            assert deployment.secret(namespace) is None
+            assert generations(denied) == {}
+        finally:
+            people.remove_revocations()
     deployment.wait_for(connection, "Active", 60)
+
+
+@contextmanager
+def later_revocations(people: RealPeople) -> Iterator[None]:
+    """The kind MCPRevocation as a later version might have it: with fields in a target that nobody knows yet."""
+    definition = custom_resource_definition(MCPRevocation)
+    (version,) = definition["spec"]["versions"]
+    target = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["target"] = target
+    people.plane.apply(definition)
+    try:
+        wait_until(lambda: _is_accepted(people, {"newField": "x"}), 15, "the later kind is served")
+        yield
+    finally:
+        people.plane.apply(custom_resource_definition(MCPRevocation))
+        wait_until(lambda: not _is_accepted(people, {"newField": "x"}), 15, "our kind is served")
+
+
+def _is_accepted(people: RealPeople, target: Mapping[str, Any]) -> bool:
+    wanted = {
+        "apiVersion": API_VERSION,
+        "kind": MCPRevocation.KIND,
+        "metadata": {"name": "probe"},
+        "spec": {"target": target, "reason": "a probe", "requestedBy": people.user()},
+    }
+    trial = ["create", "--dry-run=server", "--validate=ignore", "--filename=-"]
+    return people.plane.kubectl(*trial, input=json.dumps(wanted), check=False).returncode == 0

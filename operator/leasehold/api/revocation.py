@@ -65,7 +65,7 @@ class RevocationTarget(ApiModel):
 
     @rule(
         " || ".join(f"has(self.{field})" for field in _FIELDS),
-        f"name what is to be revoked: at least one of {', '.join(_FIELDS)}",
+        f"give at least one of {', '.join(_FIELDS)}: an empty target would mean every connection",
     )
     def something_is_meant(self) -> bool:
         return bool(self.to_wire())
@@ -137,7 +137,7 @@ class MCPRevocationSpec(ApiModel):
 
     @transition(
         "!has(oldSelf.lift) || (has(self.lift) && self.lift == oldSelf.lift)",
-        "keep lift: it is final; to stop the connections again, create another revocation",
+        "keep lift: it is final; create another revocation to stop the connections again",
         field="lift",
     )
     def the_lift_stays(self, old: Self) -> bool:
