@@ -20,9 +20,11 @@ from typing import Any
 import yaml
 
 from controlplane import Plane
+from controlplane.child import spawn
 from controlplane.vaultapi import VaultApi
 from controlplane.vaultsetup import enable_auth
 from controlplane.waiting import WaitTimedOut, wait_until
+from discretion import must_be_discreet, tell
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import API_VERSION, OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT
 from leasehold.api.profile import MCPServerProfile
@@ -33,12 +35,15 @@ from shipped import MANIFESTS, ROOT
 
 STORE = "main-vault"
 MOUNT = "jwt-leasehold"
+SECRET_KEYS = ("password", "token", "private_key", "key")
+"""The fields of a credential that are worth stealing; all others may be named."""
 
 
 def operator_kubeconfig(plane: Plane, name: str = "operator") -> Path:
     """A kubeconfig of the operator's own service account."""
     config = yaml.safe_load(plane.kubeconfig("admin").read_text())
     token = plane.service_account_token(OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT, lifetime_seconds=7200)
+    tell([token])
     for user in config["users"]:
         user["user"] = {"token": token}
     path = plane.workdir / f"{name}.kubeconfig"
@@ -80,23 +85,23 @@ class Operator:
         self._process: subprocess.Popen[bytes] | None = None
         self.address = ""
 
-    def start(self, leads: bool = True) -> Operator:
+    def start(self, leads: bool = True, ready_seconds: float = 30) -> Operator:
         """Start it and wait until it is ready; where it `leads`, until it does: the lease of one that was killed
-        has to run out first."""
+        has to run out first. One that does not get ready is ended."""
         begin = len(self.logs())
         with self.audit_path.open("ab") as audit, self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "leasehold"],
-                stdin=subprocess.DEVNULL,
-                stdout=audit,
-                stderr=log,
-                env=self._environment,
-                start_new_session=True,
+            self._process = spawn(
+                [sys.executable, "-m", "leasehold"], env=self._environment, stdout=audit, stderr=log
             )
-        self.address = wait_until(lambda: self._listening(begin), 30, "the operator listens")
-        wait_until(lambda: self.get("/readyz")[0] == 200, 30, "the operator is ready")
-        if leads:
-            wait_until(lambda: self.leads, 60, "the operator leads")
+        try:
+            self.address = wait_until(lambda: self._listening(begin), 30, "the operator listens")
+            wait_until(lambda: self.get("/readyz")[0] == 200, ready_seconds, "the operator is ready")
+            if leads:
+                wait_until(lambda: self.leads, 60, "the operator leads")
+        except BaseException:
+            self._process.kill()
+            self._process.wait(10)
+            raise
         return self
 
     @property
@@ -113,7 +118,9 @@ class Operator:
     def ended(self, seconds: float = 60) -> int:
         """Wait until it has ended by itself; its exit status."""
         assert self._process is not None
-        return self._process.wait(seconds)
+        status = self._process.wait(seconds)
+        must_be_discreet(self.log_path, self.audit_path)
+        return status
 
     def _listening(self, begin: int) -> str:
         if self.exited is not None:
@@ -142,7 +149,7 @@ class Operator:
         if self._process.poll() is None:
             self._process.send_signal(signum)
         try:
-            return self._process.wait(seconds)
+            return self.ended(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(10)
@@ -342,7 +349,9 @@ class Deployment:
         body = self.get_json("secret", namespace, name)
         if body is None:
             return None
-        return {key: base64.b64decode(value).decode() for key, value in (body.get("data") or {}).items()}
+        data = {key: base64.b64decode(value).decode() for key, value in (body.get("data") or {}).items()}
+        tell(text for key, text in data.items() if key in SECRET_KEYS)
+        return data
 
     def wait_for(
         self, connection: MCPConnection, reason: str, seconds: float = 30, status: str | None = None

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from controlplane.waiting import WaitTimedOut, wait_until
 
@@ -189,6 +190,23 @@ class Server(ABC):
                 extra_groups=[] if self._account else None,
                 preexec_fn=_dies_with_us(self.death_signal),
             )
+
+
+def spawn(
+    command: Sequence[str | Path], *, env: Mapping[str, str], stdout: IO[bytes], stderr: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a program that is no server of a household; the kernel ends it, too, when we die."""
+    return _spawner.submit(
+        lambda: subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env=env,
+            start_new_session=True,
+            preexec_fn=_dies_with_us(signal.SIGKILL),
+        )
+    ).result()
 
 
 def clean_environment(home: Path) -> Mapping[str, str]:
