@@ -8,7 +8,9 @@ from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
 from leasehold.api.names import FINALIZER
 from leasehold.api.profile import CredentialType, MCPServerProfile
 from leasehold.api.reasons import Reason
+from leasehold.api.revocation import MCPRevocation
 from leasehold.api.store import MCPCredentialStore
+from leasehold.core.facts import RevocationFact
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
@@ -69,6 +71,46 @@ def a_store(
             },
         }
     )
+
+
+def a_revocation(
+    name: str = "breakglass",
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    status: Mapping[str, Any] | None = None,
+    lifted: bool = False,
+    **spec: Any,
+) -> MCPRevocation:
+    """Whatever uses the profile `orders-read`, stopped by alice; keywords replace fields of its spec."""
+    lift = {"lift": {"by": "bob@example.com", "reason": "the token was rotated"}} if lifted else {}
+    return MCPRevocation.model_validate(
+        {
+            "metadata": {
+                "name": name,
+                "uid": f"uid-of-{name}",
+                "generation": 1,
+                "creationTimestamp": NOON,
+                **(metadata or {}),
+            },
+            "spec": {
+                "target": {"profile": "orders-read"},
+                "reason": "a token was seen in a public log",
+                "requestedBy": "alice@example.com",
+                **lift,
+                **spec,
+            },
+            "status": dict(status or {}),
+        }
+    )
+
+
+def the_fact_of(revocation: MCPRevocation) -> RevocationFact:
+    """As the API server lists it."""
+    return RevocationFact(revocation.metadata.name, revocation.metadata.uid, revocation)
+
+
+UNREADABLE = RevocationFact("from-tomorrow", "uid-of-from-tomorrow", None)
+"""A revocation that this version cannot read."""
 
 
 def a_profile(**credential: Any) -> MCPServerProfile:

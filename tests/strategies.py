@@ -14,10 +14,10 @@ from leasehold.api.names import ABANDON_ANNOTATION, SecretAnnotation
 from leasehold.api.profile import CredentialType, MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.store import MCPCredentialStore
-from leasehold.core.facts import RevocationFact, SecretProbe, SecretState
+from leasehold.core.facts import SecretProbe, SecretState
 from leasehold.core.ledger import intents
 from leasehold.core.observation import Observation
-from objects import NOON, a_profile, a_store, an_entry
+from objects import NOON, a_profile, a_revocation, a_store, an_entry, the_fact_of
 from observations import CREATED, EMPTY, a_claim, a_current, a_secret, an_intent, an_observation
 
 EACH = settings(max_examples=70, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -168,5 +168,5 @@ def observations(draw: st.DrawFn) -> Observation:
         namespace_labels=draw(st.sampled_from((None, {}, {"mcp": "true"}))),
         service_account_exists=draw(st.sampled_from((None, True, True, False))),
         rivals=draw(st.sampled_from(((), *((rival,) for rival in RIVALS)))),
-        revocations=(RevocationFact("breakglass", {}),) if draw(rarely) else (),
+        revocations=(the_fact_of(a_revocation()),) if draw(rarely) else (),
     )

@@ -244,6 +244,14 @@ class Metrics(Protocol):
         """How many objects are known, and how old the newest word about them is."""
         ...
 
+    def breakglass(self, active: int, matched: int, outstanding: int, failures: Mapping[str, int]) -> None:
+        """Revocations that are not over, what they match, what of that is not dead, and why not, by reason."""
+        ...
+
+    def breakglass_reached(self, stage: str, seconds: float) -> None:
+        """From a revocation's creation until all was revoked, or verified."""
+        ...
+
     def connection(self, connection: MCPConnection) -> None:
         """A connection as it is now."""
         ...

@@ -38,6 +38,8 @@ class Settings(BaseModel):
     """Logins per store and second, on average: what a Vault's quota allows."""
     resync_seconds: Annotated[float, Field(ge=1)] = 300.0
     """How often everything is listed and compared with what the watches told."""
+    revocation_list_seconds: Annotated[float, Field(ge=1)] = 5.0
+    """How often revocations are listed although no watch told of one."""
     standing_check_seconds: Annotated[int, Field(ge=1)] = 3600
     """How often the service account of a connection is looked up."""
     inspection_seconds: Annotated[int, Field(ge=1)] = 300

@@ -14,6 +14,7 @@ from leasehold.adapters.cluster_lease import KubernetesLeaderLease
 from leasehold.adapters.vault import HvacVault
 from leasehold.api.names import OPERATOR_AUDIENCE
 from leasehold.core.facts import ServiceAccountToken
+from leasehold.engine.breakglass import Breakglass
 from leasehold.engine.election import Election, Timing
 from leasehold.engine.elector import Elector
 from leasehold.engine.events import EventRecorder
@@ -27,6 +28,7 @@ from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.recover import Recovery
 from leasehold.engine.registrations import Registrations
 from leasehold.engine.report import Reporter
+from leasehold.engine.revocations import RevocationBook
 from leasehold.engine.revoke import Revoker
 from leasehold.engine.runtime import Engine
 from leasehold.engine.secrets import Secrets
@@ -62,7 +64,8 @@ def build_engine(
         fleet_size=lambda: len(inventory.connections),
         period=timedelta(seconds=settings.inspection_seconds),
     )
-    gatherer = Gatherer(cluster, clock, inventory, accounts, Namespaces(cluster), inspector)
+    book = RevocationBook(cluster, clock)
+    gatherer = Gatherer(cluster, clock, inventory, accounts, Namespaces(cluster), inspector, book)
     reporter = Reporter(
         audit=audit,
         events=events,
@@ -87,7 +90,9 @@ def build_engine(
         clock,
         events,
         metrics,
-        gatherer.refresh_revocations,
+        Breakglass(
+            cluster, inventory, book, revoker, reporter, clock, list_seconds=settings.revocation_list_seconds
+        ),
         workers=settings.workers,
         urgent_workers=max(settings.workers // 4, 1),
         resync_seconds=settings.resync_seconds,

@@ -19,9 +19,8 @@ from leasehold.core.checks import (
     secret_belongs_to_another,
 )
 from leasehold.core.decide import standing
-from leasehold.core.facts import RevocationFact
 from leasehold.core.observation import Observation
-from objects import NOON, a_connection, a_profile, a_store, an_entry
+from objects import NOON, a_connection, a_profile, a_revocation, a_store, an_entry, the_fact_of
 from observations import CREATED, a_claim, a_current, an_observation
 
 UNREADABLE = {"secretName": "support-bot-orders", "templates": {"x": "{{ 1 + 1 }}"}}
@@ -30,7 +29,7 @@ ELDER = a_claim(uid="elder", created=CREATED - timedelta(days=1))
 
 FAULTS: dict[Reason, Observation] = {
     Reason.DELETED: an_observation(a_claim(deleted=True)),
-    Reason.REVOKED: an_observation(revocations=(RevocationFact("breakglass", {}),)),
+    Reason.REVOKED: an_observation(revocations=(the_fact_of(a_revocation()),)),
     Reason.SUSPENDED: an_observation(a_claim(spec={"suspend": True})),
     Reason.EXPIRED: an_observation(a_claim(spec={"leaseDurationSeconds": 86400})),
     Reason.NAMESPACE_NOT_ALLOWED: an_observation(
@@ -87,7 +86,7 @@ def test_the_first_of_many_faults_is_the_one_that_is_told() -> None:
         namespace_labels={},
         service_account_exists=False,
         rivals=(ELDER,),
-        revocations=(RevocationFact("breakglass", {}),),
+        revocations=(the_fact_of(a_revocation()),),
     )
     found = [check(everything) for check in DENIALS + OBSTACLES + REMARKS]
     assert [each.reason for each in found if each is not None] == [

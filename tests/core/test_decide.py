@@ -10,9 +10,8 @@ from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.core.deadlines import lease_end, rotation_due
 from leasehold.core.decide import decide, next_wake
-from leasehold.core.facts import RevocationFact
 from leasehold.core.observation import Observation
-from objects import NOON, a_profile, an_entry
+from objects import NOON, a_profile, a_revocation, an_entry, the_fact_of
 from observations import EMPTY, a_claim, a_current, a_retiring, a_secret, an_intent, an_observation, hash_now
 
 SECOND = timedelta(seconds=1)
@@ -76,7 +75,7 @@ def test_an_open_intent_is_ended_once_its_mint_is_over() -> None:
 
 
 def test_breakglass_too_waits_for_an_open_intent() -> None:
-    o = planned(an_intent(), secret=EMPTY, revocations=(RevocationFact("breakglass", {}),))
+    o = planned(an_intent(), secret=EMPTY, revocations=(the_fact_of(a_revocation()),))
     assert not decide(o).endings
 
 

@@ -17,12 +17,11 @@ from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.core.checks import DENIALS, OBSTACLES, first_finding
 from leasehold.core.decide import standing
-from leasehold.core.facts import RevocationFact
 from leasehold.core.faults import Conflict, Fault, NeedsPerson, OutcomeUnknown, TryLater
 from leasehold.core.ledger import current
 from leasehold.core.observation import Observation
 from leasehold.core.project import LONGEST_RETRY_SECONDS, project
-from objects import NOON, a_profile, a_store, an_entry
+from objects import NOON, a_profile, a_revocation, a_store, an_entry, the_fact_of
 from observations import a_claim, a_current, an_intent, an_observation
 from strategies import EACH, observations
 
@@ -154,7 +153,7 @@ def test_stalled_is_true_only_for_what_a_person_must_fix(o: Observation, fault: 
             "False",
         ),
         (
-            an_observation(a_claim([a_current()]), revocations=(RevocationFact("kill", {}),)),
+            an_observation(a_claim([a_current()]), revocations=(the_fact_of(a_revocation()),)),
             None,
             Reason.REVOKED,
             "False",

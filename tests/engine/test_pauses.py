@@ -23,6 +23,8 @@ from leasehold.engine.runtime import Engine
 from virtual_time import in_virtual_time, passing
 
 MINT_SETTLES_SECONDS = 17
+QUIET = {"inspection_seconds": 10**9, "revocation_list_seconds": 10**9}
+"""Nothing is called in turn, so that every call belongs to the scenario."""
 PAUSES = {"until the other has adopted what it found": 5, "until the other has settled everything": 60}
 
 
@@ -31,7 +33,7 @@ async def prepared(kind: str, act: Act, pause: Pause) -> tuple[World, Engine]:
     world = World(kind)
     pause.counting = False
     ports = pause.cluster(world.cluster), pause.vault(world.vault)
-    engine = await world.start(*ports, inspection_seconds=10**9)
+    engine = await world.start(*ports, **QUIET)
     if act is not first_mint:
         world.claim()
     await passing(5)
@@ -56,7 +58,7 @@ async def after_a_pause(kind: str, act: Act, ends: Ends, pause: Pause, seconds: 
     await asyncio.wait_for(pause.failed.wait(), OVERLAP_SECONDS + 10)
     world.engines.remove(engine)  # no watch tells a stopped process anything
     world.lead.is_leader, world.lead = False, Lead()
-    other = await world.start(inspection_seconds=10**9)
+    other = await world.start(**QUIET)
     await passing(seconds)
     pause.woken.set()
     if not await engine.stop(60):

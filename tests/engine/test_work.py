@@ -5,12 +5,13 @@ import pytest
 
 from fakes.cluster import FakeCluster
 from fakes.people import FakePeople
+from leasehold.api.base import whole_seconds
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
 from leasehold.core.faults import Conflict, OutcomeUnknown, TryLater, Vanished
 from leasehold.engine.inventory import Inventory
-from leasehold.engine.work import REAPPLICATIONS, LostRace, Work, whole_seconds
+from leasehold.engine.work import REAPPLICATIONS, LostRace, Work
 from objects import NOON, a_connection
 from observations import an_intent
 from virtual_time import in_virtual_time

@@ -13,6 +13,7 @@ from typing import TypeVar
 from leasehold.api.base import Resource
 from leasehold.api.names import FINALIZER, SecretAnnotation, SecretLabel
 from leasehold.api.reasons import Reason
+from leasehold.api.revocation import MCPRevocation
 from leasehold.core.facts import (
     EventType,
     RevocationFact,
@@ -94,7 +95,7 @@ class FakeCluster:
         self.namespaces: dict[str, FakeNamespace] = {}
         self.service_accounts: dict[tuple[str, str], str] = {}
         self.secrets: dict[tuple[str, str], FakeSecret] = {}
-        self.revocations: list[RevocationFact] | None = None
+        self.unreadable_revocations: list[RevocationFact] = []
         self.events: list[FakeEvent] = []
         self.tokens: list[tuple[str, str, str]] = []
         self._troubles: list[Trouble] = []
@@ -248,7 +249,8 @@ class FakeCluster:
 
     async def list_revocations(self) -> tuple[RevocationFact, ...]:
         with self._called("list_revocations"):
-            return tuple(self.revocations or ())
+            held = [each for (plural, _, _), each in self.objects.items() if plural == MCPRevocation.PLURAL]
+            return (*(RevocationFact.read(each.to_wire()) for each in held), *self.unreadable_revocations)
 
     async def emit_event(
         self, regarding: Resource, event_type: EventType, reason: Reason, action: str, message: str

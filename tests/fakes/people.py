@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from fakes.cluster import FakeCluster, FakeNamespace, FakeSecret, key_of, with_metadata
 from leasehold.api.base import Resource
+from leasehold.api.revocation import MCPRevocation
 from leasehold.core.facts import RevocationFact, SecretMeta
 
 R = TypeVar("R", bound=Resource)
@@ -127,19 +130,24 @@ class FakePeople:
         owners, data = meta.owner_uids, dict(secret.data)
         return SecretView(meta.uid, secret.type, meta.labels, meta.annotations, owners, data)
 
-    def install_revocations(self) -> None:
-        """Install the kind MCPRevocation."""
-        self.cluster.revocations = self.cluster.revocations or []
-
     def remove_revocations(self) -> None:
-        """Take the kind away, with all objects of it."""
-        self.cluster.revocations = None
+        """Delete every object of the kind MCPRevocation."""
+        self.cluster.unreadable_revocations.clear()
+        for key in [key for key in self.cluster.objects if key[0] == MCPRevocation.PLURAL]:
+            del self.cluster.objects[key]
 
     def revoke(self, name: str, spec: Mapping[str, Any]) -> None:
-        """Create a revocation."""
-        self.install_revocations()
-        assert self.cluster.revocations is not None
-        self.cluster.revocations.append(RevocationFact(name, dict(spec)))
+        """Create a revocation; one that this version cannot read is stored as it is."""
+        try:
+            self.create(MCPRevocation.model_validate({"metadata": {"name": name}, "spec": dict(spec)}))
+        except ValidationError:
+            self.cluster.unreadable_revocations.append(RevocationFact(name, f"uid-of-{name}", None))
+
+    def lift(self, name: str, by: str = "bob@example.com") -> None:
+        """Lift a revocation."""
+        held = self.cluster.objects[MCPRevocation.PLURAL, "", name]
+        assert isinstance(held, MCPRevocation)
+        self.change(held, lift={"by": by, "reason": "it is safe again"})
 
     def events(self, resource: Resource) -> list[tuple[str, str, str]]:
         """Type, reason and text of the Events on an object."""

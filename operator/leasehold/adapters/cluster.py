@@ -111,7 +111,7 @@ class KubernetesCluster(ObjectCalls, SecretCalls):
         if kind_is_not_installed(answer):
             return ()
         items = done(call, answer).json()["items"]
-        return tuple(RevocationFact(item["metadata"]["name"], item.get("spec") or {}) for item in items)
+        return tuple(RevocationFact.read(item) for item in items)
 
     async def emit_event(
         self, regarding: Resource, event_type: EventType, reason: Reason, action: str, message: str

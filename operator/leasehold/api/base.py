@@ -37,6 +37,11 @@ def rfc3339(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
+def whole_seconds(moment: datetime) -> datetime:
+    """As the API server stores it."""
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
 Time = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str)]
 """An RFC 3339 time; stored with whole seconds."""
 

@@ -39,6 +39,15 @@ class Reason(StrEnum):
     IN_USE = "InUse"
     NOT_IN_USE = "NotInUse"
 
+    # a revocation
+    ENFORCED = "Enforced"
+    REVOKING = "Revoking"
+    VERIFIED = "Verified"
+    NOTHING_MATCHED = "NothingMatched"
+    RESIDUAL_EXPOSURE = "ResidualExposure"
+    LIFTED = "Lifted"
+    DRILL_OVER = "DrillOver"
+
     # why a generation was minted or ended
     FIRST_MINT = "FirstMint"
     ROTATION = "Rotation"

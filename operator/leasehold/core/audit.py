@@ -17,6 +17,7 @@ from leasehold.api.base import rfc3339
 from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
+from leasehold.api.revocation import MCPRevocation
 from leasehold.core.redaction import redacted
 from leasehold.core.text import shortened
 
@@ -44,6 +45,8 @@ class AuditAction(StrEnum):
     ABANDON = "abandon"
     ADOPT = "adopt"
     STORE = "store"
+    BREAKGLASS = "breakglass"
+    LIFT = "lift"
 
 
 class AuditPhase(StrEnum):
@@ -119,6 +122,36 @@ class AuditData(_Part):
     credential_type: str | None = None
     accessor_hash: Hashed | None = None
     lease_id_hash: Hashed | None = Field(default=None, alias="leaseIDHash")
+    revocations: tuple[str, ...] | None = None
+
+
+class AuditRevocation(_Part):
+    """Which breakglass switch, and how far it is. All counts are of connections."""
+
+    name: str
+    uid: str
+    target: str
+    incident: str | None = None
+    requested_by: str
+    on_lift: str
+    matched: int
+    revoked: int
+    verified: int
+    failed: int
+    residual: str | None = None
+
+
+class AuditRevocationData(_Part):
+    """What happened to a breakglass switch."""
+
+    sequence: Annotated[int, Field(ge=0)]
+    actor: Annotated[str, StringConstraints(min_length=1)]
+    action: AuditAction
+    phase: AuditPhase
+    outcome: AuditOutcome
+    reason: ReasonWord
+    message: Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARS)] | None = None
+    revocation: AuditRevocation
 
 
 class AuditEnvelope(_Part):
@@ -131,7 +164,47 @@ class AuditEnvelope(_Part):
     subject: Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$")]
     time: UtcTime
     datacontenttype: Literal["application/json"]
-    data: AuditData
+    data: AuditData | AuditRevocationData
+
+
+def revocation_record(
+    *,
+    instance: str,
+    sequence: int,
+    time: datetime,
+    action: AuditAction,
+    phase: AuditPhase,
+    outcome: AuditOutcome,
+    reason: Reason,
+    revocation: MCPRevocation,
+    actor: str,
+    message: str = "",
+) -> dict[str, Any]:
+    """One record about a breakglass switch itself; `actor` is who threw or lifted it."""
+    spec, status = revocation.spec, revocation.status
+    data = AuditRevocationData(
+        sequence=sequence,
+        actor=_words(actor),
+        action=action,
+        phase=phase,
+        outcome=outcome,
+        reason=reason.value,
+        message=_words(message) or None,
+        revocation=AuditRevocation(
+            name=revocation.metadata.name,
+            uid=revocation.metadata.uid,
+            target=_words(str(spec.target)),
+            incident=spec.incident,
+            requested_by=_words(spec.requested_by),
+            on_lift=spec.on_lift.value,
+            matched=status.matched,
+            revoked=status.revoked,
+            verified=status.verified,
+            failed=status.failed,
+            residual=status.residual,
+        ),
+    )
+    return _enveloped(instance, f"{revocation.KIND.lower()}/{revocation.metadata.name}", time, data)
 
 
 def audit_record(
@@ -156,33 +229,41 @@ def audit_record(
     `instance` names one run of the operator and `sequence` counts within it: together with the time they make
     the id unique. `actor` is whoever decided: the operator itself, or the person whose act it carries out.
     """
+    data = AuditData(
+        sequence=sequence,
+        actor=actor,
+        action=action,
+        phase=phase,
+        outcome=outcome,
+        reason=reason.value,
+        message=_words(message) or None,
+        connection=AuditConnection(
+            namespace=connection.metadata.namespace,
+            name=connection.metadata.name,
+            uid=connection.metadata.uid,
+            generation=generation,
+        ),
+        accessor_hash=_hashed(accessor),
+        lease_id_hash=_hashed(lease_id),
+        revocations=tuple(hold.revocation for hold in connection.status.holds) or None,
+        **_governance(connection),
+        **_server(connection, profile),
+    )
+    return _enveloped(instance, connection.key, time, data)
+
+
+def _enveloped(
+    instance: str, subject: str, time: datetime, data: AuditData | AuditRevocationData
+) -> dict[str, Any]:
     envelope = AuditEnvelope(
         specversion="1.0",
         datacontenttype="application/json",
-        id=f"{time:%Y%m%dT%H%M%SZ}-{sequence}",
+        id=f"{time:%Y%m%dT%H%M%SZ}-{data.sequence}",
         source=f"/leasehold/{instance}",
-        type=f"{TYPE_PREFIX}.{action}.{phase}",
-        subject=connection.key,
+        type=f"{TYPE_PREFIX}.{data.action}.{data.phase}",
+        subject=subject,
         time=rfc3339(time),
-        data=AuditData(
-            sequence=sequence,
-            actor=actor,
-            action=action,
-            phase=phase,
-            outcome=outcome,
-            reason=reason.value,
-            message=_words(message) or None,
-            connection=AuditConnection(
-                namespace=connection.metadata.namespace,
-                name=connection.metadata.name,
-                uid=connection.metadata.uid,
-                generation=generation,
-            ),
-            accessor_hash=_hashed(accessor),
-            lease_id_hash=_hashed(lease_id),
-            **_governance(connection),
-            **_server(connection, profile),
-        ),
+        data=data,
     )
     return envelope.model_dump(mode="json", by_alias=True, exclude_none=True)
 

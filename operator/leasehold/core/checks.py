@@ -13,6 +13,7 @@ from leasehold.api.reasons import Reason
 from leasehold.core import deadlines, ledger, revocations
 from leasehold.core.observation import Observation
 from leasehold.core.templates import validate_template
+from leasehold.core.text import shortened
 
 
 class Effect(Enum):
@@ -55,10 +56,37 @@ def connection_is_being_deleted(o: Observation) -> Finding | None:
 
 def connection_is_revoked(o: Observation) -> Finding | None:
     """A revocation is the breakglass switch."""
-    revocation = revocations.denying(o.revocations, o.connection)
-    if revocation is None:
+    unreadable = revocations.unreadable(o.revocations)
+    if unreadable is not None:
+        return _ends(
+            Reason.REVOKED,
+            f"revocation {unreadable.name} cannot be read by this version, so it denies everything; see its spec",
+        )
+    denying = revocations.denying(o.revocations, o.connection, o.registered_url, o.now, o.matched_by)
+    if not denying:
         return None
-    return _ends(Reason.REVOKED, f"revocation {revocation.name} denies this connection until it is lifted")
+    first = denying[0]
+    return _ends(
+        Reason.REVOKED,
+        f"revocation {first.metadata.name} by {shortened(first.spec.requested_by, 128)} denies this connection "
+        f"until it is lifted{_and_others(len(denying) - 1)}",
+    )
+
+
+def _and_others(count: int) -> str:
+    return f"; so do {count} more" if count else ""
+
+
+def connection_is_held(o: Observation) -> Finding | None:
+    """A lifted revocation frees nobody by itself, unless it said so."""
+    held = next((hold for hold in o.holds if hold.lifted_time is not None), None)
+    if held is None or held.lifted_time is None:
+        return None
+    return _ends(
+        Reason.HELD,
+        f"revocation {held.revocation} ended at {rfc3339(held.lifted_time)}; this connection is held until "
+        "somebody approves it in a review after that",
+    )
 
 
 def connection_is_suspended(o: Observation) -> Finding | None:
@@ -225,6 +253,7 @@ def review_is_due(o: Observation) -> Finding | None:
 DENIALS: tuple[Check, ...] = (
     connection_is_being_deleted,
     connection_is_revoked,
+    connection_is_held,
     connection_is_suspended,
     lease_is_over,
     namespace_is_not_allowed,

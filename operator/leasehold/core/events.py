@@ -63,6 +63,13 @@ TEXTS: Final[dict[Reason, EventText]] = {
     Reason.RETRYING: _bad("Decide", "Something did not work and is tried again."),
     Reason.IN_USE: _good("Delete", "Ledgers of connections still name this store."),
     Reason.NOT_IN_USE: _good("Delete", "No ledger names this store any more."),
+    Reason.ENFORCED: _bad("Revoke", "The revocation denies whatever it matches."),
+    Reason.REVOKING: _bad("Revoke", "Everything that the matching connections hold is being revoked."),
+    Reason.VERIFIED: _good("Revoke", "Everything that matched is verified dead."),
+    Reason.NOTHING_MATCHED: _bad("Revoke", "No connection matches the target; check its spelling."),
+    Reason.RESIDUAL_EXPOSURE: _bad("Revoke", "What can be revoked is dead; the rest may still work."),
+    Reason.LIFTED: _good("Lift", "The revocation was lifted."),
+    Reason.DRILL_OVER: _good("Lift", "The drill ran out."),
     Reason.FIRST_MINT: _good("Mint", "The first credential of this connection was minted."),
     Reason.ROTATION: _good("Rotate", "The credential was replaced before its end."),
     Reason.RECIPE_CHANGED: _good(

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Self
+
+from pydantic import ValidationError
 
 from leasehold.api.connection import MCPConnection
+from leasehold.api.revocation import MCPRevocation
 from leasehold.core.sealed import Sealed
 
 
@@ -83,10 +86,22 @@ class ServiceAccountToken:
 
 @dataclass(frozen=True)
 class RevocationFact:
-    """A revocation as far as any version can read it: a fence denies what it cannot rule out."""
+    """A revocation as far as this version can read it: a fence denies what it cannot rule out."""
 
     name: str
-    spec: Mapping[str, Any]
+    uid: str
+    revocation: MCPRevocation | None
+    """None where it cannot be read."""
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Self:
+        """From the object as the API server holds it, well-formed or not."""
+        metadata = body["metadata"]
+        try:
+            revocation = MCPRevocation.model_validate(body)
+        except ValidationError:
+            revocation = None
+        return cls(metadata["name"], metadata.get("uid", ""), revocation)
 
 
 class EventType(Enum):

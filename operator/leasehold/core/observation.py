@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from leasehold.api.connection import MCPConnection
+from leasehold.api.hold import Hold
 from leasehold.api.profile import CredentialRecipe, MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.facts import RevocationFact, SecretProbe
 from leasehold.core.mint_hash import mint_hash
+from leasehold.core.revocations import holds_now
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,18 @@ class Observation:
     rivals: tuple[MCPConnection, ...] = ()
     """Other connections of the namespace that name the same Secret."""
     revocations: tuple[RevocationFact, ...] = ()
+    matched_by: frozenset[str] = frozenset()
+    """Uids of revocations that have matched it before, whatever it says now."""
+
+    @property
+    def registered_url(self) -> str | None:
+        """Where the profile says that the server is."""
+        return self.profile.spec.url if self.profile else None
+
+    @cached_property
+    def holds(self) -> tuple[Hold, ...]:
+        """What revocations leave on the connection, as of now."""
+        return holds_now(self.revocations, self.connection, self.registered_url, self.now, self.matched_by)
 
     @property
     def recipe(self) -> CredentialRecipe | None:

@@ -72,6 +72,7 @@ def _residual(o: Observation) -> datetime | None:
     ends = [ledger.exposed_until(status.ledger)] if ledger.current(status.ledger) is None else []
     if status.revoked_certificate_until is not None and status.revoked_certificate_until > o.now:
         ends.append(status.revoked_certificate_until)
+    ends += [hold.residual_time for hold in status.holds if hold.residual_time and hold.residual_time > o.now]
     return max((end for end in ends if end is not None), default=None)
 
 

@@ -6,13 +6,12 @@ from leasehold.api.connection import MCPConnection
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
-from leasehold.core.facts import RevocationFact
 from leasehold.core.faults import TryLater
 from leasehold.core.observation import Observation
 from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
+from leasehold.engine.revocations import RevocationBook
 from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
-from leasehold.engine.shared_call import SharedCall
 from leasehold.ports import Clock, Cluster
 
 
@@ -27,6 +26,7 @@ class Gatherer:
         accounts: ServiceAccounts,
         namespaces: Namespaces,
         inspector: Inspector,
+        book: RevocationBook,
     ) -> None:
         self._cluster = cluster
         self._clock = clock
@@ -34,9 +34,7 @@ class Gatherer:
         self._accounts = accounts
         self._namespaces = namespaces
         self._inspector = inspector
-        self._revocations = SharedCall(cluster.list_revocations)
-        self._known_revocations: tuple[RevocationFact, ...] = ()
-        self._listed_revocations: tuple[RevocationFact, ...] = ()
+        self._book = book
 
     def now(self) -> datetime:
         """The API server's time.
@@ -78,19 +76,13 @@ class Gatherer:
             ),
             inspection=await self._inspector.inspect(connection, now),
             rivals=inventory.rivals(connection),
-            revocations=self._known_revocations,
+            revocations=self._book.known,
+            matched_by=self._book.matched_by(connection),
         )
-
-    async def refresh_revocations(self) -> bool:
-        """List the revocations anew; whether they are others than at the last time, or than a fence has seen."""
-        before = self._listed_revocations, self._known_revocations
-        self._listed_revocations = self._known_revocations = await self._revocations()
-        return before != (self._listed_revocations, self._known_revocations)
 
     async def observe_for_fence(self, connection: MCPConnection) -> Observation:
         """The newest that is known of a connection, with a list of revocations begun after this call."""
-        revocations = await self._revocations()
-        self._known_revocations = revocations
+        revocations = await self._book.refresh()
         newest = self._inventory.connections.get(connection.key)
         if newest is None or newest.metadata.uid != connection.metadata.uid:
             newest = connection
@@ -102,6 +94,7 @@ class Gatherer:
             profile=profile,
             store=self._inventory.stores.get(recipe.store_name) if recipe else None,
             revocations=revocations,
+            matched_by=self._book.matched_by(newest),
             rivals=self._inventory.rivals(newest),
         )
 

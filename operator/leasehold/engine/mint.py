@@ -12,6 +12,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from leasehold.api.base import whole_seconds
 from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection, SecretRecord
 from leasehold.api.profile import CredentialRecipe, CredentialType, MCPServerProfile
 from leasehold.api.reasons import Reason
@@ -28,7 +29,7 @@ from leasehold.engine.gather import Gatherer
 from leasehold.engine.report import Reporter
 from leasehold.engine.revoke import Revoker
 from leasehold.engine.service_accounts import ServiceAccounts
-from leasehold.engine.work import Work, whole_seconds
+from leasehold.engine.work import Work
 from leasehold.ports import Cluster, Vault
 
 FENCE_BUDGET = timedelta(seconds=10)

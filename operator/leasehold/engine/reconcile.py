@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from leasehold.api.base import Condition
+from leasehold.api.base import Condition, whole_seconds
 from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
@@ -23,7 +23,7 @@ from leasehold.engine.report import Reporter
 from leasehold.engine.revoke import Revoker
 from leasehold.engine.secrets import Secrets
 from leasehold.engine.service_accounts import ServiceAccounts
-from leasehold.engine.work import LostRace, Work, whole_seconds
+from leasehold.engine.work import LostRace, Work
 from leasehold.ports import Cluster
 
 
@@ -86,6 +86,7 @@ class Reconciler:
         if mint_is_left:
             plan = replace(plan, mint=None)
         work = Work(self._cluster, self._inventory, connection)
+        work.set_holds(observed.holds)
         try:
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
@@ -168,8 +169,10 @@ class Reconciler:
         if remains.state is None:
             work.set_ledger(ledger.without(work.ledger, [entry.generation]))
             work.outlives(entry.residual_time)
-            done = Reason.NOT_REVOCABLE if ledger.cannot_end(entry) else reason
-            self._reporter.ended(work.connection, going, done)
+            if ledger.cannot_end(entry):
+                work.let_go(entry)
+                reason = Reason.NOT_REVOCABLE
+            self._reporter.ended(work.connection, going, reason)
             return None
         left = going.model_copy(update={"state": remains.state, "mint_deadline_time": None})
         work.set_ledger(ledger.with_entry(work.ledger, left))
@@ -179,6 +182,7 @@ class Reconciler:
 
     def _abandon(self, work: Work, why: str) -> None:
         for entry in work.ledger:
+            work.let_go(entry)
             self._reporter.abandoned(work.connection, entry, why)
         if not work.ledger:
             self._reporter.abandoned(work.connection, None, why)

@@ -4,6 +4,7 @@ The Secret names an accessor. Anybody who may edit Secrets may have written it, 
 
 from datetime import datetime, timedelta
 
+from leasehold.api.base import whole_seconds
 from leasehold.api.connection import EntryState, LedgerEntry
 from leasehold.api.names import SecretAnnotation
 from leasehold.api.profile import CredentialRecipe, CredentialType
@@ -18,7 +19,7 @@ from leasehold.engine.inventory import Inventory
 from leasehold.engine.report import Reporter
 from leasehold.engine.revoke import Revoker
 from leasehold.engine.secrets import Secrets
-from leasehold.engine.work import Work, whole_seconds
+from leasehold.engine.work import Work
 from leasehold.ports import Cluster, Vault
 
 GIVEN_BACK = frozenset({CredentialType.EXPIRING, CredentialType.STATIC})

@@ -2,12 +2,15 @@
 
 An intent is recorded before every step that cannot be undone, its result after it."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
+from leasehold.api.base import Condition
 from leasehold.api.connection import LedgerEntry, MCPConnection
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
-from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record
+from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
+from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record, revocation_record
 from leasehold.core.faults import Fault, NeedsPerson, OutcomeUnknown
 from leasehold.engine.events import EventRecorder
 from leasehold.ports import AuditSink, Clock, Metrics
@@ -115,6 +118,96 @@ class Reporter:
         """The Ready condition has another reason than before."""
         self._events.record(connection, reason, message)
 
+    def revocation_begins(self, revocation: MCPRevocation, matched: int) -> None:
+        """A breakglass switch was thrown; what it matches is about to be revoked."""
+        spec = revocation.spec
+        told = f"{matched} connections match {spec.target}: {spec.reason}"
+        self._record_revocation(
+            AuditAction.BREAKGLASS,
+            AuditPhase.INTENT,
+            AuditOutcome.STARTED,
+            Reason.ENFORCED,
+            revocation,
+            spec.requested_by,
+            told,
+        )
+        if revocation.status.started_time is None:
+            self._events.record(revocation, Reason.ENFORCED, f"{matched} connections match")
+
+    def revocation_reported(self, now: MCPRevocation, before: MCPRevocationStatus) -> None:
+        """The status of a breakglass switch was written; what is new in it is told once."""
+        after, created = now.status, now.metadata.creation_timestamp
+        for stage, was, is_now in (
+            ("revoked", before.revoked_time, after.revoked_time),
+            ("verified", before.verified_time, after.verified_time),
+        ):
+            time = self._clock.now()
+            if was is None and is_now is not None and created is not None and time is not None:
+                self.metrics.breakglass_reached(stage, max((time - created).total_seconds(), 0.0))
+        complete = _condition(after, "Complete")
+        if before.verified_time is None and after.verified_time is not None and complete is not None:
+            self._record_revocation(
+                AuditAction.BREAKGLASS,
+                AuditPhase.RESULT,
+                AuditOutcome.SUCCEEDED,
+                complete.reason,
+                now,
+                now.spec.requested_by,
+                complete.message,
+            )
+            self._events.record(now, complete.reason, complete.message)
+        enforced = _condition(after, "Enforced")
+        if before.lifted_time is None and after.lifted_time is not None and enforced is not None:
+            lift = now.spec.lift
+            self._record_revocation(
+                AuditAction.LIFT,
+                AuditPhase.RESULT,
+                AuditOutcome.SUCCEEDED,
+                enforced.reason,
+                now,
+                lift.by if lift else now.spec.requested_by,
+                lift.reason if lift else enforced.message,
+            )
+            self._events.record(now, enforced.reason, enforced.message)
+
+    def breakglass(self, standing: Sequence[MCPRevocation]) -> None:
+        """How much of what is being revoked is not dead."""
+        failures = Counter(
+            failure.reason.value for revocation in standing for failure in revocation.status.failures
+        )
+        matched = sum(each.status.matched for each in standing)
+        verified = sum(each.status.verified for each in standing)
+        self.metrics.breakglass(len(standing), matched, matched - verified, failures)
+
+    def _record_revocation(
+        self,
+        action: AuditAction,
+        phase: AuditPhase,
+        outcome: AuditOutcome,
+        reason: Reason,
+        revocation: MCPRevocation,
+        actor: str,
+        message: str,
+    ) -> None:
+        now = self._clock.now()
+        if now is None:
+            return
+        self._sequence += 1
+        self._audit.write(
+            revocation_record(
+                instance=self._instance,
+                sequence=self._sequence,
+                time=now,
+                action=action,
+                phase=phase,
+                outcome=outcome,
+                reason=reason,
+                revocation=revocation,
+                actor=actor,
+                message=message,
+            )
+        )
+
     def _lag(self, entry: LedgerEntry) -> None:
         now = self._clock.now()
         if now is not None and entry.end_time is not None:
@@ -151,6 +244,10 @@ class Reporter:
                 message=message,
             )
         )
+
+
+def _condition(status: MCPRevocationStatus, kind: str) -> Condition | None:
+    return next((condition for condition in status.conditions if condition.type == kind), None)
 
 
 def _outcome(fault: Fault) -> AuditOutcome:

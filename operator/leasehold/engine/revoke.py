@@ -12,6 +12,7 @@ from leasehold.api.connection import EntryState, LedgerEntry
 from leasehold.api.reasons import Reason
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core import ledger
+from leasehold.core.facts import LeaseFacts
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.engine.shared_call import SharedCall
 from leasehold.ports import Vault
@@ -37,6 +38,8 @@ class Revoker:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._cluster_ids: dict[str, SharedCall[str]] = {}
+        self._struck: set[str] = set()
+        self._dead: set[str] = set()
 
     async def cluster_id(self, store: MCPCredentialStore) -> str:
         """Which Vault answers now."""
@@ -45,11 +48,38 @@ class Revoker:
             self._cluster_ids[version] = SharedCall(lambda: self._vault.cluster_id(store))
         return await self._cluster_ids[version]()
 
+    async def strike(self, entry: LedgerEntry, store: MCPCredentialStore) -> None:
+        """Revoke a generation's token, without waiting for what hangs under it; `end` has to follow.
+
+        :raises Fault: it may not have been revoked
+        """
+        await self._vault.revoke_accessor(store, entry.accessor)
+        self._struck.add(entry.accessor)
+
+    def is_struck(self, entry: LedgerEntry) -> bool:
+        """Whether the store has accepted the revocation since the last `end`."""
+        return entry.accessor in self._struck
+
+    def is_known_dead(self, entry: LedgerEntry) -> bool:
+        """Whether its death was proven since the last `end`."""
+        return entry.accessor in self._dead
+
+    async def is_dead(self, entry: LedgerEntry, store: MCPCredentialStore) -> bool:
+        """Look once whether Vault, being the one that minted it, knows neither token nor lease any more.
+
+        :raises Fault: nobody knows
+        """
+        alive, lease = await self._look(store, entry.accessor, entry.token_accessor, entry.lease_id)
+        dead = not alive and lease is None and await self.cluster_id(store) == entry.cluster_id
+        if dead:
+            self._dead.add(entry.accessor)
+        return dead
+
     async def end(self, entry: LedgerEntry, store: MCPCredentialStore | None, now: datetime) -> Remains:
         """Revoke a generation and prove it dead; never raises a fault, but returns it."""
         expired = entry.expiry_time is not None and now >= entry.expiry_time
         try:
-            if entry.accessor or entry.lease_id:
+            if (entry.accessor or entry.lease_id) and not self._was_dead(entry):
                 await self._end_at_vault(entry, store)
         except Fault as fault:
             if expired and fault.reason is Reason.UNKNOWN_AT_VAULT:
@@ -59,6 +89,14 @@ class Revoker:
         if ledger.only_runs_out(entry) and not expired:
             return Remains(EntryState.REVOKING)
         return DEAD
+
+    def _was_dead(self, entry: LedgerEntry) -> bool:
+        """Dead stays dead; what is asked here is not asked again, so it need not be remembered."""
+        if entry.accessor not in self._dead:
+            return False
+        self._dead.discard(entry.accessor)
+        self._struck.discard(entry.accessor)
+        return True
 
     async def give_back(self, store: MCPCredentialStore, accessor: str) -> None:
         """Revoke a login token that nothing depends on, and see that it is gone.
@@ -93,7 +131,9 @@ class Revoker:
         if entry.token_accessor and entry.reason is Reason.UNPUBLISHED:
             # Vault's own answer, and no annotation that somebody may have written
             await self._vault.revoke_accessor(store, entry.token_accessor)
-        if entry.accessor:
+        if entry.accessor in self._struck:
+            self._struck.discard(entry.accessor)
+        elif entry.accessor:
             await self._vault.revoke_accessor(store, entry.accessor)
         await self._until_gone(store, entry.accessor, entry.token_accessor, entry.lease_id, entry.state)
         answering = await self.cluster_id(store)
@@ -114,12 +154,7 @@ class Revoker:
         pending = "its token is still alive after the revocation"
         for pause in SETTLING_SECONDS:
             await asyncio.sleep(pause)
-            alive = [
-                each
-                for each in (accessor, token_accessor)
-                if each and await self._vault.lookup_accessor(store, each) is not None
-            ]
-            lease = await self._vault.lookup_lease(store, lease_id) if lease_id and not alive else None
+            alive, lease = await self._look(store, accessor, token_accessor, lease_id)
             if not alive and lease is None:
                 return
             if lease is not None:
@@ -127,6 +162,14 @@ class Revoker:
                 if lease.ttl_seconds <= 0 and state in (EntryState.REVOKING, EntryState.IRREVOCABLE):
                     await self._insist(store, lease.lease_id)
         raise TryLater(Reason.REVOCATION_PENDING, pending)
+
+    async def _look(
+        self, store: MCPCredentialStore, accessor: str, token_accessor: str | None, lease_id: str | None
+    ) -> tuple[bool, LeaseFacts | None]:
+        for each in (accessor, token_accessor):
+            if each and await self._vault.lookup_accessor(store, each) is not None:
+                return True, None
+        return False, await self._vault.lookup_lease(store, lease_id) if lease_id else None
 
     async def _insist(self, store: MCPCredentialStore, lease_id: str) -> None:
         """A lease that is overdue is forced by id: after six failures of its own Vault never tries again."""

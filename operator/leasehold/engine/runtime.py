@@ -4,7 +4,7 @@ A stop finishes what is under way, mints and revocations alike, and starts nothi
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,9 +14,11 @@ from leasehold.api.base import Resource
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
+from leasehold.api.revocation import MCPRevocation
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.faults import Fault, TryLater
 from leasehold.core.ledger import only_runs_out
+from leasehold.engine.breakglass import Breakglass
 from leasehold.engine.events import EventRecorder
 from leasehold.engine.fence import Fence
 from leasehold.engine.inventory import Inventory, version_of
@@ -52,7 +54,7 @@ class Engine:
         clock: Clock,
         events: EventRecorder,
         metrics: Metrics,
-        revocations_changed: Callable[[], Awaitable[bool]],
+        breakglass: Breakglass,
         *,
         workers: int,
         urgent_workers: int,
@@ -66,7 +68,7 @@ class Engine:
         self._clock = clock
         self._events = events
         self._metrics = metrics
-        self._revocations_changed = revocations_changed
+        self._breakglass = breakglass
         self._workers = workers
         self._urgent_workers = urgent_workers
         self._resync_seconds = resync_seconds
@@ -75,11 +77,13 @@ class Engine:
         self._registrations: Registrations | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._loops: list[asyncio.Task[None]] = []
+        self._telling: asyncio.Task[None] | None = None
         self._failures: dict[str, int] = {}
         self._started: dict[str, float] = {}
         self._orphans: dict[str, MCPConnection] = {}
         self._listed_at: float | None = None
         self._stopping = False
+        breakglass.use(self._revoke_first)
 
     def use(self, registrations: Registrations) -> None:
         """Stores and profiles are looked after by these."""
@@ -98,24 +102,28 @@ class Engine:
         self._loops = [
             self._loop.create_task(self._compare_for_ever()),
             self._loop.create_task(self._measure_for_ever()),
-            self._loop.create_task(self._events.run()),
+            self._loop.create_task(self._breakglass.look_for_ever()),
+            self._loop.create_task(self._breakglass.report_for_ever()),
         ]
+        self._telling = self._loop.create_task(self._events.run())
 
     async def stop(self, seconds: float) -> bool:
         """Finish what is under way and start nothing; whether all of it was through in time."""
         self._stopping = True
         self._fence.is_closing = True
         self._queue.close()
-        for task in self._loops[:2]:
+        for task in self._loops:
             task.cancel()
         waiting: set[asyncio.Task[None]] = set()
         if self._tasks:
             _, waiting = await asyncio.wait(self._tasks, timeout=seconds)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._events.sent(), 2.0)
-        for task in [*self._loops, *waiting]:
+        await self._breakglass.stop()
+        ending = [*self._loops, *waiting, *([self._telling] if self._telling else [])]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self._loops, *waiting, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         return not waiting
 
     def live(self) -> tuple[bool, str]:
@@ -140,6 +148,9 @@ class Engine:
 
     def on_event(self, kind: str, event_type: str | None, body: Mapping[str, Any]) -> None:
         """What a watch told."""
+        if kind == MCPRevocation.KIND:
+            self._breakglass.look_soon()
+            return
         model = next((each for each in KINDS if kind == each.KIND), None)
         if model is None:
             return
@@ -157,13 +168,19 @@ class Engine:
         for connection in self._inventory.users_of_store(store):
             self._queue.add(connection.key, self._lane(connection.key))
 
+    def _revoke_first(self, connections: Iterable[MCPConnection]) -> None:
+        for connection in connections:
+            self._queue.add(connection.key, Lane.BREAKGLASS)
+
     def _changed(self, resource: Resource) -> None:
         if isinstance(resource, MCPConnection):
             self._metrics.connection(resource)
+            self._breakglass.connection_changed(resource)
             self._queue.add(resource.key, self._lane(resource.key))
         elif isinstance(resource, MCPServerProfile):
             self._queue.add(PROFILE_PREFIX + resource.key, Lane.STATUS)
             for connection in self._inventory.users_of_profile(resource.key):
+                self._breakglass.connection_changed(connection)
                 self._queue.add(connection.key, self._lane(connection.key))
         elif isinstance(resource, MCPCredentialStore):
             self._queue.add(STORE_PREFIX + resource.key, Lane.FIRST_MINT)
@@ -184,6 +201,7 @@ class Engine:
             self._queue.forget(key)
             self._failures.pop(key, None)
             self._metrics.connection_gone(key)
+            self._breakglass.connection_gone(gone)
             self._end_what_it_left(gone)
             for rival in self._inventory.rivals(gone):
                 self._queue.add(rival.key, self._lane(rival.key))
@@ -235,6 +253,8 @@ class Engine:
         connection = self._inventory.connections.get(key)
         if connection is None:
             return Lane.STATUS
+        if self._breakglass.concerns(key):
+            return Lane.BREAKGLASS
         ending = any(entry.state is not EntryState.CURRENT for entry in connection.status.ledger)
         if connection.metadata.deletion_timestamp is not None or connection.spec.suspend or ending:
             return Lane.REVOKE
@@ -277,6 +297,7 @@ class Engine:
             return None
         # A connection with something to end may be due for a mint as well, and that may take minutes.
         again = await self._reconciler.reconcile(connection, may_mint=not urgent_only)
+        self._breakglass.passed(key)
         if again.mint_is_left:
             self._queue.add(key, Lane.ROTATE)
         return again.after
@@ -313,9 +334,7 @@ class Engine:
                     self._changed(resource)
             for key in known - there:
                 await self._forget_if_gone(kind, key)
-        if await self._revocations_changed():
-            for connection in self._inventory.connections:
-                self._queue.add(connection.key, Lane.BREAKGLASS)
+        await self._breakglass.refresh()
         self._listed_at = self._loop.time()
 
     async def _forget_if_gone(self, kind: type[Resource], key: str) -> None:

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from leasehold.api.base import rfc3339
-from leasehold.api.connection import MCPConnection, MCPConnectionStatus, SecretRecord
+from leasehold.api.connection import LedgerEntry, MCPConnection, MCPConnectionStatus, SecretRecord
+from leasehold.api.hold import Hold
 from leasehold.api.names import FINALIZER
+from leasehold.core import revocations
 from leasehold.core.faults import Conflict, Fault, OutcomeUnknown, Vanished
 from leasehold.core.ledger import Ledger
 from leasehold.engine.inventory import Inventory
@@ -47,6 +48,14 @@ class Work:
     def set_secret(self, secret: SecretRecord | None) -> None:
         """Change what is known of the Secret."""
         self.status = self.status.model_copy(update={"secret": secret})
+
+    def set_holds(self, holds: tuple[Hold, ...]) -> None:
+        """Change what revocations leave on the connection."""
+        self.status = self.status.model_copy(update={"holds": holds})
+
+    def let_go(self, entry: LedgerEntry) -> None:
+        """A generation leaves the ledger, and nobody has seen it dead: its holds remember that."""
+        self.set_holds(revocations.let_go(self.status.holds, entry))
 
     def outlives(self, residual: datetime | None) -> None:
         """A certificate whose lease is revoked still convinces whoever asks nobody."""
@@ -143,9 +152,5 @@ class Work:
 
 def _authority(status: MCPConnectionStatus) -> tuple[object, ...]:
     entries = [tuple(sorted(entry.to_wire().items())) for entry in status.ledger]
-    return status.last_generation, tuple(entries), status.secret.to_wire() if status.secret else None
-
-
-def whole_seconds(moment: datetime) -> datetime:
-    """As the API server stores it."""
-    return datetime.fromisoformat(rfc3339(moment))
+    holds = [hold.to_wire() for hold in status.holds]
+    return status.last_generation, tuple(entries), status.secret.to_wire() if status.secret else None, holds

@@ -20,12 +20,18 @@ from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import API_VERSION, GROUP, VERSION
 from leasehold.api.profile import MCPServerProfile
+from leasehold.api.revocation import MCPRevocation
 from leasehold.api.store import MCPCredentialStore
 from leasehold.handlers.login import connection_info
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
-WATCHED: Final[tuple[type[Resource], ...]] = (MCPConnection, MCPServerProfile, MCPCredentialStore)
+WATCHED: Final[tuple[type[Resource], ...]] = (
+    MCPRevocation,
+    MCPConnection,
+    MCPServerProfile,
+    MCPCredentialStore,
+)
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0

@@ -4,7 +4,7 @@ and computed at the scrape."""
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import (
@@ -24,6 +24,7 @@ from leasehold.telemetry.fleet import FleetMetrics
 
 REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0)
 RECONCILE_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 90.0, 300.0)
+BREAKGLASS_BUCKETS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 LAG_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
 
 
@@ -40,6 +41,7 @@ class Telemetry:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each, which nobody reads
         ProcessCollector(registry=self._registry)
         self._define_work()
+        self._define_breakglass()
         self._define_requests()
         self._define_process(version)
 
@@ -63,6 +65,28 @@ class Telemetry:
             "leasehold_queue_oldest_age_seconds",
             "How long the longest waiting object has waited, by lane; 0 where none waits.",
             "lane",
+        )
+
+    def _define_breakglass(self) -> None:
+        self._breakglass_active = self._gauge(
+            "leasehold_breakglass_active", "Revocations (MCPRevocation) that are not over."
+        )
+        self._breakglass_matched = self._gauge(
+            "leasehold_breakglass_matched", "Connections that they match, summed."
+        )
+        self._breakglass_outstanding = self._gauge(
+            "leasehold_breakglass_outstanding", "Those of which something is not verified dead."
+        )
+        self._breakglass_failures = self._gauge(
+            "leasehold_breakglass_failures",
+            "Those of which something cannot be ended yet, by why; at most 20 of each revocation are counted.",
+            "reason",
+        )
+        self._breakglass_reached = self._histogram(
+            "leasehold_breakglass_duration_seconds",
+            "From a revocation's creation until all that it matches was revoked, or verified dead.",
+            BREAKGLASS_BUCKETS,
+            "stage",
         )
 
     def _define_requests(self) -> None:
@@ -115,6 +139,19 @@ class Telemetry:
     def revocation_lag(self, seconds: float) -> None:
         """A generation was proven dead this long after it had to end."""
         self._revocation_lag.observe(max(0.0, seconds))
+
+    def breakglass(self, active: int, matched: int, outstanding: int, failures: Mapping[str, int]) -> None:
+        """How much of what is being revoked is not dead."""
+        self._breakglass_active.set(active)
+        self._breakglass_matched.set(matched)
+        self._breakglass_outstanding.set(outstanding)
+        self._breakglass_failures.clear()
+        for reason, count in failures.items():
+            self._breakglass_failures.labels(reason).set(count)
+
+    def breakglass_reached(self, stage: str, seconds: float) -> None:
+        """A revocation has got so far."""
+        self._breakglass_reached.labels(stage).observe(seconds)
 
     def queue(self, lane: str, depth: int, oldest_age_seconds: float) -> None:
         """How a lane looks; the age goes on growing until the next call."""

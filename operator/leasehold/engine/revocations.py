@@ -1,0 +1,63 @@
+"""Which revocations exist: one consistent list, shared by the fences, the decisions and the breakglass work.
+
+A watch only says when to list; whoever lists learns of a new revocation, so that a watch that is silent hides
+none. What a revocation has matched once stays matched for as long as this process runs, and in `holds` after."""
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from leasehold.api.connection import MCPConnection
+from leasehold.api.revocation import MCPRevocation
+from leasehold.core.facts import RevocationFact
+from leasehold.core.revocations import Revocations, is_over, readable
+from leasehold.engine.shared_call import SharedCall
+from leasehold.ports import Clock, Cluster
+
+
+class RevocationBook:
+    """All revocations as last listed."""
+
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+        self._clock = clock
+        self._list = SharedCall(cluster.list_revocations)
+        self._matched: defaultdict[str, set[str]] = defaultdict(set)
+        self._standing: dict[str, bool] = {}
+        self.known: Revocations = ()
+        self.on_change: Callable[[], None] = lambda: None
+
+    async def refresh(self) -> Revocations:
+        """A list begun after this call; who depends on it is told where something began or ended.
+
+        :raises Fault: nothing is known anew
+        """
+        self.known = await self._list()
+        if self._standing != (standing := self._standing_now()):
+            self._standing = standing
+            self.on_change()
+        return self.known
+
+    def took(self, revocation: MCPRevocation) -> None:
+        """A newer version, as the API server answered a write of ours."""
+        fact = RevocationFact(revocation.metadata.name, revocation.metadata.uid, revocation)
+        self.known = tuple(fact if each.uid == fact.uid else each for each in self.known)
+
+    def remember(self, connection: MCPConnection, revocation: MCPRevocation) -> None:
+        """It matched: from now on the connection does not escape by an edit."""
+        self._matched[connection.metadata.uid].add(revocation.metadata.uid)
+
+    def matched_by(self, connection: MCPConnection) -> frozenset[str]:
+        """The uids of all that have matched the connection, as far as this process has seen."""
+        held = {hold.uid for hold in connection.status.holds}
+        return frozenset(self._matched.get(connection.metadata.uid, set()) | held)
+
+    def forget(self, connection: MCPConnection) -> None:
+        """The connection is gone."""
+        self._matched.pop(connection.metadata.uid, None)
+
+    def _standing_now(self) -> dict[str, bool]:
+        now = self._clock.now()
+        over = {
+            revocation.metadata.uid: now is not None and is_over(revocation, now)
+            for revocation in readable(self.known)
+        }
+        return {fact.uid: over.get(fact.uid, False) for fact in self.known}
