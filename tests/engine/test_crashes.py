@@ -1,6 +1,8 @@
 """The process ends at every single call that it makes to the world, before the call arrives and after it was
 carried out. Whatever that leaves behind, the next process finds everything that was minted, and settles it."""
 
+from typing import Any
+
 import pytest
 
 from fakes.power import Power, bury
@@ -21,7 +23,7 @@ from leasehold.engine.runtime import Engine
 from virtual_time import in_virtual_time, passing
 
 MINT_SETTLES_SECONDS = 17
-QUIET = {"inspection_seconds": 10**9, "revocation_list_seconds": 10**9}
+QUIET: dict[str, Any] = {"inspection_seconds": 10**9, "revocation_list_seconds": 10**9}
 """Nothing is called in turn, so that every call belongs to the scenario."""
 LONG_ENOUGH = 2 * MINT_SETTLES_SECONDS + OVERLAP_SECONDS + 20
 

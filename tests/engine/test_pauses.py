@@ -3,6 +3,7 @@ Another one takes over and settles what it finds; then the first one wakes up, w
 to a lead that it has lost. Nothing is minted twice, nothing that is in use dies, and nothing leaks."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from leasehold.engine.runtime import Engine
 from virtual_time import in_virtual_time, passing
 
 MINT_SETTLES_SECONDS = 17
-QUIET = {"inspection_seconds": 10**9, "revocation_list_seconds": 10**9}
+QUIET: dict[str, Any] = {"inspection_seconds": 10**9, "revocation_list_seconds": 10**9}
 """Nothing is called in turn, so that every call belongs to the scenario."""
 PAUSES = {"until the other has adopted what it found": 5, "until the other has settled everything": 60}
 
