@@ -193,7 +193,11 @@ class Operator:
         records = _json_lines(self.audit_path)
         if connection is None:
             return records
-        return [each for each in records if each["data"]["connection"]["uid"] == connection.metadata.uid]
+        return [
+            each
+            for each in records
+            if each["data"].get("connection", {}).get("uid") == connection.metadata.uid
+        ]
 
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:

@@ -136,6 +136,7 @@ class Breakglass:
         standing = {revocation.metadata.uid: revocation for revocation in self._standing()}
         unreadable = {fact.uid for fact in self._book.known if fact.revocation is None}
         if unreadable != self._unreadable:
+            log.warning("revocations that cannot be read deny everything", number=len(unreadable))
             self._unreadable = unreadable
             self._wake(self._inventory.connections)
         over = self._members.keys() - standing.keys()

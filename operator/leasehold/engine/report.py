@@ -120,6 +120,8 @@ class Reporter:
 
     def revocation_begins(self, revocation: MCPRevocation, matched: int) -> None:
         """A breakglass switch was thrown; what it matches is about to be revoked."""
+        if revocation.status.started_time is not None:  # another process has told
+            return
         spec = revocation.spec
         told = f"{matched} connections match {spec.target}: {spec.reason}"
         self._record_revocation(
@@ -131,8 +133,7 @@ class Reporter:
             spec.requested_by,
             told,
         )
-        if revocation.status.started_time is None:
-            self._events.record(revocation, Reason.ENFORCED, f"{matched} connections match")
+        self._events.record(revocation, Reason.ENFORCED, f"{matched} connections match")
 
     def revocation_reported(self, now: MCPRevocation, before: MCPRevocationStatus) -> None:
         """The status of a breakglass switch was written; what is new in it is told once."""
