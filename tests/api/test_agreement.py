@@ -2,6 +2,7 @@
 specs drawn from the schema's own bounds."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -134,6 +135,8 @@ def drawn_object(schema: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]
 
 
 def drawn_text(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
+    if schema.get("format") == "date-time":
+        return st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)).map(lambda at: f"{at.isoformat()}Z")  # noqa: DTZ001
     shortest, longest = schema.get("minLength", 0), min(schema["maxLength"], 300)
     if "pattern" in schema:
         return st.from_regex(schema["pattern"], fullmatch=True).filter(

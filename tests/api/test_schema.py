@@ -13,8 +13,10 @@ from kstatus import Verdict, kstatus
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.crd import COLUMNS, KINDS, schema_of
+from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
 from leasehold.api.rules import LIST_TYPE
+from leasehold.api.snapshot import MCPToolSnapshot
 from leasehold.api.structural import COPIED, NotStructural, structural
 
 FORBIDDEN = {
@@ -33,6 +35,7 @@ def parts_of(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mappin
 
 
 PARTS = [found for kind in KINDS for found in parts_of(schema_of(kind), kind.KIND)]
+OBSERVED = [kind for kind in KINDS if "status" in kind.model_fields]
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.KIND)
 
 
@@ -96,7 +99,7 @@ def test_every_choice_is_a_camel_case_word() -> None:
 
 def test_nothing_in_status_but_its_birth_has_a_default() -> None:
     given = [path for path, part in PARTS if ".status" in path and "default" in part]
-    assert given == [f"{kind.KIND}.status" for kind in KINDS]
+    assert given == [f"{kind.KIND}.status" for kind in OBSERVED]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,7 @@ def test_only_ages_are_printed_as_dates(kind: type[Resource]) -> None:
     assert dates == {".metadata.creationTimestamp"}
 
 
-@each_kind
+@pytest.mark.parametrize("kind", OBSERVED, ids=lambda kind: kind.KIND)
 def test_tools_wait_for_an_object_that_nobody_has_looked_at(
     kind: type[Resource], crd_server: CrdServer
 ) -> None:
@@ -193,3 +196,31 @@ def test_a_person_sees_what_is_revoked_and_how_far_it_is(plane: Plane, crd_serve
     assert shown[0].split() == ["NAME", "TARGET", "MATCHED", "VERIFIED", "FAILED", "RESIDUAL", "AGE"]
     target = '{"profile":"orders-read","team":"support-platform"}'
     assert shown[1].split()[:6] == ["inc-4711", target, "12", "10", "2", "2099-01-01T00:00:00Z"]
+
+
+def test_a_person_sees_who_said_what_and_whether_it_counts(plane: Plane, crd_server: CrdServer) -> None:
+    wanted = next(case.after for case in corpus() if case.kind is MCPConnectionReview and not case.field)
+    counted = {"type": "Counted", "status": "True", "reason": "Active", "message": ""}
+    status = {"conditions": [{**counted, "lastTransitionTime": "2026-11-20T09:30:00Z"}]}
+
+    with crd_server.existing(MCPConnectionReview, wanted):
+        name, patch = wanted["metadata"]["name"], json.dumps({"status": status})
+        plane.kubectl("patch", "mcprev", name, "--subresource=status", "--type=merge", "-p", patch)
+        one = "--field-selector=spec.connection=support-bot-orders"
+        shown = plane.kubectl("get", "mcprev", one).stdout.splitlines()
+
+    assert shown[0].split() == ["NAME", "CONNECTION", "REVIEWER", "DECISION", "COUNTED", "AGE"]
+    assert shown[1].split()[:5] == [name, "support-bot-orders", "alice@example.com", "Approve", "Active"]
+
+
+def test_a_person_sees_what_was_captured_and_when(plane: Plane, crd_server: CrdServer) -> None:
+    wanted = next(case.after for case in corpus() if case.kind is MCPToolSnapshot and not case.field)
+
+    with crd_server.existing(MCPToolSnapshot, wanted):
+        shown = plane.kubectl("get", "mcpsnap", "--field-selector=spec.profile=orders-read").stdout
+
+    header, row = (line.split() for line in shown.splitlines())
+    assert header == ["NAME", "PROFILE", "DIGEST", "TOOLS", "CAPTURED", "AGE"]
+    spec = wanted["spec"]
+    digest, captured = spec["surfaceDigest"], spec["capturedTime"]
+    assert row[:5] == [wanted["metadata"]["name"], "orders-read", digest, "12", captured]

@@ -7,7 +7,9 @@ from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import GROUP, VERSION
 from leasehold.api.profile import MCPServerProfile
+from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
+from leasehold.api.snapshot import MCPToolSnapshot
 from leasehold.api.store import MCPCredentialStore
 from leasehold.api.structural import structural
 
@@ -15,7 +17,9 @@ KINDS: Final[tuple[type[Resource], ...]] = (
     MCPCredentialStore,
     MCPServerProfile,
     MCPConnection,
+    MCPConnectionReview,
     MCPRevocation,
+    MCPToolSnapshot,
 )
 
 
@@ -86,6 +90,15 @@ COLUMNS: Final[Mapping[type[Resource], Sequence[Column]]] = {
         Column("Generation", ".status.lastGeneration", "The newest mint", "integer", wide=True),
         AGE,
     ),
+    MCPConnectionReview: (
+        Column("Connection", ".spec.connection", "What was looked at"),
+        Column("Reviewer", ".spec.reviewer", "Who says so"),
+        Column("Decision", ".spec.decision", "Approve or Reject"),
+        Column("Counted", _of_condition("reason", "Counted"), "Whether it counts, or why not"),
+        Column("Digest", ".spec.surfaceDigest", "The surface that was looked at", wide=True),
+        Column("Ticket", ".spec.ticket", "The request", wide=True),
+        AGE,
+    ),
     MCPRevocation: (
         Column("Target", ".spec.target", "Which connections are meant"),
         Column("Matched", ".status.matched", "Connections that are meant", "integer"),
@@ -98,6 +111,17 @@ COLUMNS: Final[Mapping[type[Resource], Sequence[Column]]] = {
         Column("Incident", ".spec.incident", "The incident", wide=True),
         AGE,
     ),
+    MCPToolSnapshot: (
+        Column("Profile", ".spec.profile", "The MCPServerProfile whose server it is"),
+        Column("Digest", ".spec.surfaceDigest", "What is approved, or not"),
+        Column("Tools", ".spec.tools", "How many tools are in it", "integer"),
+        Column("Captured", ".spec.capturedTime", "When it was captured first"),
+        Column("Origin", ".spec.identity.origin", "Where the server is", wide=True),
+        Column("Server", ".spec.identity.serverName", "What the server calls itself", wide=True),
+        Column("Version", ".spec.identity.serverVersion", "The version that it says it is", wide=True),
+        Column("Era", ".spec.identity.era", "The version of the protocol", wide=True),
+        AGE,
+    ),
 }
 
 UNOBSERVED: Final = {"observedGeneration": 0}
@@ -105,6 +129,8 @@ UNOBSERVED: Final = {"observedGeneration": 0}
 
 SELECTABLE_FIELDS: Final[Mapping[type[Resource], Sequence[str]]] = {
     MCPConnection: (".spec.profile", ".spec.owner.team"),
+    MCPConnectionReview: (".spec.connection", ".spec.reviewer"),
+    MCPToolSnapshot: (".spec.profile",),
 }
 
 
@@ -115,7 +141,7 @@ def custom_resource_definition(kind: type[Resource]) -> dict[str, Any]:
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": schema_of(kind)},
-        "subresources": {"status": {}},
+        **({"subresources": {"status": {}}} if "status" in kind.model_fields else {}),
         "additionalPrinterColumns": [column.to_schema() for column in COLUMNS[kind]],
     }
     if selectable := SELECTABLE_FIELDS.get(kind):
@@ -141,9 +167,11 @@ def custom_resource_definition(kind: type[Resource]) -> dict[str, Any]:
 
 
 def schema_of(kind: type[Resource]) -> dict[str, Any]:
-    """The structural schema of a whole object."""
-    parts = {name: kind.model_fields[name].annotation for name in ("spec", "status")}
-    spec, status = (part.model_json_schema(by_alias=True) for part in parts.values() if part is not None)
+    """The structural schema of a whole object; a kind that nothing observes has no status."""
+    parts = {"spec": structural(_json_schema(kind, "spec"))}
+    if "status" in kind.model_fields:
+        status = structural(_json_schema(kind, "status"), with_defaults=False)
+        parts["status"] = status | {"default": UNOBSERVED}
     return {
         "description": " ".join((kind.__doc__ or "").split()),
         "type": "object",
@@ -152,7 +180,12 @@ def schema_of(kind: type[Resource]) -> dict[str, Any]:
             "apiVersion": {"description": "The version of this schema.", "type": "string"},
             "kind": {"description": "The kind of this object.", "type": "string"},
             "metadata": {"type": "object"},
-            "spec": structural(spec),
-            "status": structural(status, with_defaults=False) | {"default": UNOBSERVED},
+            **parts,
         },
     }
+
+
+def _json_schema(kind: type[Resource], part: str) -> dict[str, Any]:
+    model: Any = kind.model_fields[part].annotation
+    found: dict[str, Any] = model.model_json_schema(by_alias=True)
+    return found

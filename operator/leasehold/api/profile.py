@@ -12,6 +12,9 @@ from leasehold.api.urls import ServerURL
 
 Team = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
+SurfaceDigest = Annotated[str, StringConstraints(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")]
+"""`sha256:…` of a surface's canonical JSON: what is approved."""
+
 ANOTHER_PROFILE = "what was reviewed is this server; register another profile for another one"
 
 
@@ -166,9 +169,7 @@ class MCPServerProfileSpec(ApiModel):
     """What the credential allows, in the server's own words, for people."""
     allowed_namespaces: LabelSelector | None = None
     """Which namespaces may have connections to this profile, by their labels; without it, all may."""
-    approved_surface: (
-        Annotated[str, StringConstraints(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")] | None
-    ) = None
+    approved_surface: SurfaceDigest | None = None
     """The digest of the surface that Git asserts as approved, as in sha256:9f86….
     A connection may have another one approved by a review."""
     probe: Probe | None = None

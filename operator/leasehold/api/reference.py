@@ -38,7 +38,7 @@ def _kind(kind: type[Resource]) -> Iterator[str]:
     yield f"## {kind.KIND}\n"
     scope = "Namespaced" if kind.NAMESPACED else "Cluster-scoped"
     yield f"{scope}, short name `{kind.SHORT_NAME}`. {schema['description']}\n"
-    for part in ("spec", "status"):
+    for part in [name for name in ("spec", "status") if name in schema["properties"]]:
         yield f"### {kind.KIND} {part}\n"
         yield f"{schema['properties'][part]['description']}\n"
         yield "| field | type | default | description |"
