@@ -5,6 +5,7 @@ from importlib.metadata import version as version_of
 import typer
 
 from leasehold.cli.bootstrap import bootstrap
+from leasehold.cli.surface import surface
 
 app = typer.Typer(
     name="leasehold",
@@ -14,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they would print local variables, and some are secret
 )
 app.add_typer(bootstrap, name="bootstrap")
+app.add_typer(surface, name="surface")
 
 
 @app.command()

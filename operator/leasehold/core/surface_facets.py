@@ -30,8 +30,11 @@ HINT_DEFAULTS: Final[Mapping[str, bool]] = {
 }
 """What the protocol takes for a hint that is not given."""
 
-TASK_SUPPORT: Final = "taskSupport"
-TASK_SUPPORT_DEFAULT: Final = "forbidden"
+PROTOCOL_DEFAULTS: Final[Mapping[str, Mapping[str, bool | str]]] = {
+    "annotations": HINT_DEFAULTS,
+    "execution": {"taskSupport": "forbidden"},
+}
+"""By field of a tool, what its members are taken for when they are not given."""
 
 _FACET_OF_FIELD: Final[Mapping[str, Facet]] = {
     "name": Facet.TEXT,
@@ -46,15 +49,16 @@ _FACET_OF_FIELD: Final[Mapping[str, Facet]] = {
 
 def effective_hint(tool: JsonObject, hint: str) -> bool:
     """What a client that follows the protocol takes this hint for; what is no boolean is no hint."""
-    given = _members(tool, "annotations").get(hint)
+    given = members(tool, "annotations").get(hint)
     return given if isinstance(given, bool) else HINT_DEFAULTS[hint]
 
 
 def normal_tool(tool: JsonObject) -> JsonObject:
     """The tool without what the protocol calls no difference: sorted schemas, and no written-out defaults."""
     normal = schema_field(schema_field(tool, "inputSchema"), "outputSchema")
-    normal = _without(normal, "annotations", HINT_DEFAULTS)
-    return _without(normal, "execution", {TASK_SUPPORT: TASK_SUPPORT_DEFAULT})
+    for field, defaults in PROTOCOL_DEFAULTS.items():
+        normal = _without(normal, field, defaults)
+    return normal
 
 
 def facets(tool: JsonObject) -> dict[Facet, JsonObject]:
@@ -83,19 +87,20 @@ def _facet_of_annotation(name: str, annotation: JsonValue) -> Facet:
     return Facet.HINTS if name in HINT_DEFAULTS and isinstance(annotation, bool) else Facet.OTHER
 
 
-def _without(tool: JsonObject, field: str, defaults: Mapping[str, JsonValue]) -> JsonObject:
+def members(tool: JsonObject, field: str) -> JsonObject:
+    """The members of a field, none where it is no object."""
+    value = tool.get(field)
+    return value if isinstance(value, dict) else {}
+
+
+def _without(tool: JsonObject, field: str, defaults: Mapping[str, bool | str]) -> JsonObject:
     """A field that says nothing but defaults says nothing."""
     if not isinstance(tool.get(field), dict):
         return tool
     told = {
         name: given
-        for name, given in _members(tool, field).items()
+        for name, given in members(tool, field).items()
         if name not in defaults or type(given) is not type(defaults[name]) or given != defaults[name]
     }
     rest = {name: given for name, given in tool.items() if name != field}
     return {**rest, field: told} if told else rest
-
-
-def _members(tool: JsonObject, field: str) -> JsonObject:
-    value = tool.get(field)
-    return value if isinstance(value, dict) else {}

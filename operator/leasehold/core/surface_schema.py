@@ -41,13 +41,18 @@ def with_sorted_sets(schema: JsonValue) -> JsonValue:
 def _sorted_below(keyword: str, value: JsonValue) -> JsonValue:
     if isinstance(value, list):
         if keyword in _SETS:
-            return sorted(value, key=canonical_json)
+            return _sorted(value)
         return [with_sorted_sets(each) for each in value] if keyword in _A_LIST_OF_SCHEMAS else value
     if isinstance(value, dict):
         if keyword in _SCHEMAS_BY_NAME:
             return {name: with_sorted_sets(each) for name, each in value.items()}
         return with_sorted_sets(value) if keyword in _A_SCHEMA else value
     return value
+
+
+def _sorted(values: list[JsonValue]) -> list[JsonValue]:
+    texts = [value for value in values if isinstance(value, str)]
+    return [*sorted(texts)] if len(texts) == len(values) else sorted(values, key=canonical_json)
 
 
 def schema_field(tool: JsonObject, field: str) -> JsonObject:

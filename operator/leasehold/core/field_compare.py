@@ -1,0 +1,45 @@
+"""Two wire objects of the same thing are compared field by field, for the field says what a change means."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final
+
+from leasehold.core.drift import Finding, FindingKind
+from leasehold.core.hidden_text import visible
+from leasehold.core.json_paths import changes, pointer
+from leasehold.core.wire_json import JsonObject
+
+DISPLAY: Final[Mapping[str, FindingKind]] = {
+    "title": FindingKind.TITLE_CHANGED,
+    "icons": FindingKind.ICONS_CHANGED,
+    "_meta": FindingKind.META_CHANGED,
+}
+"""Fields for the eyes of people, of whatever object."""
+
+MAX_PATH: Final = 256
+_MAX_CHANGES: Final = 50
+"""Places of one field that are told singly; if there are more, the field itself is told, too."""
+
+
+def a_finding(kind: FindingKind, item: str, path: str, before: str = "", after: str = "") -> Finding:
+    """A finding whose item and path are of bounded length; the excerpts have to be."""
+    return Finding(kind, visible(item), visible(path, MAX_PATH), before, after)
+
+
+def field_findings(
+    item: str,
+    path: str,
+    fields: tuple[JsonObject, JsonObject],
+    kinds: Mapping[str, FindingKind],
+    otherwise: FindingKind,
+) -> Iterator[Finding]:
+    """What differs between two objects, the old and the new; the kind is that of the field, or `otherwise`."""
+    old, new = fields
+    for field in sorted(old.keys() | new.keys()):
+        before, after = ({field: each[field]} if field in each else {} for each in fields)
+        kind = kinds.get(field, otherwise)
+        found = list(islice(changes(before, after, path), _MAX_CHANGES + 1))
+        for change in found[:_MAX_CHANGES]:
+            yield a_finding(kind, item, change.path, change.before, change.after)
+        if len(found) > _MAX_CHANGES:
+            yield a_finding(kind, item, pointer(path, field))
