@@ -50,6 +50,32 @@ def test_manifests_come_from_files_lists_and_standard_input(tmp_path: Path) -> N
     assert "auth/jwt-c17/role/mcp-orders" in from_file.stdout
 
 
+def test_a_directory_stands_for_the_manifests_in_it(tmp_path: Path) -> None:
+    (tmp_path / "store.yml").write_text(json.dumps(STORE))
+    (tmp_path / "profile.json").write_text(json.dumps(PROFILE))
+    (tmp_path / "README.md").write_text("a: [")
+    (tmp_path / "below.yaml").mkdir()
+    (tmp_path / "below.yaml" / "other.yaml").write_text("a: [")
+    result = CliRunner().invoke(app, [*COMMAND, "-f", str(tmp_path)])
+    assert result.exit_code == 0, result.stderr
+    assert "auth/jwt-c17/role/mcp-orders" in result.stdout
+
+
+def test_files_directories_and_standard_input_go_together(tmp_path: Path) -> None:
+    (tmp_path / "profile.yaml").write_text(json.dumps(PROFILE))
+    result = CliRunner().invoke(app, [*COMMAND, "-f", str(tmp_path), "-f", "-"], input=json.dumps(STORE))
+    assert result.exit_code == 0, result.stderr
+    assert "auth/jwt-c17/role/mcp-orders" in result.stdout
+
+
+def test_a_directory_without_manifests_is_said(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing")
+    result = CliRunner().invoke(app, [*COMMAND, "-f", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "has no manifest" in result.stderr
+    assert result.stdout == ""
+
+
 def test_one_store_of_several_can_be_chosen(tmp_path: Path) -> None:
     other = {
         **STORE,

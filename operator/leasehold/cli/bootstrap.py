@@ -22,7 +22,10 @@ SOMETHING_MISSING = 3
 DEFAULT_KUBECONFIG = Path.home() / ".kube" / "config"
 
 Files = Annotated[
-    list[Path], typer.Option("--filename", "-f", help="Manifests with stores and profiles; - is stdin.")
+    list[Path],
+    typer.Option(
+        "--filename", "-f", help="Manifests with stores and profiles: files, directories; - is stdin."
+    ),
 ]
 
 bootstrap = typer.Typer(help="Prepare what Leasehold stands on.", no_args_is_help=True)

@@ -1,9 +1,10 @@
-"""Manifests from files or standard input, as Git holds them: any mixture, of which each command takes its part."""
+"""Manifests from files, directories or standard input, as Git holds them and as kubectl takes them: any mixture, of
+which each command takes its part."""
 
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -13,18 +14,22 @@ from leasehold.api.names import API_VERSION
 
 R = TypeVar("R", bound=Resource)
 
+EXTENSIONS: Final = (".json", ".yaml", ".yml")
+"""What counts as a manifest in a directory, as with kubectl."""
+
 
 class BadManifest(Exception):
     """A file cannot be read, or an object in it is not what it says; the message is for a person."""
 
 
 def read_documents(files: Sequence[Path]) -> list[dict[str, Any]]:
-    """Every object in these files; `-` is standard input. Lists are opened.
+    """Every object in these files, in the manifests of these directories (not of those below them), and, for `-`,
+    in standard input. Lists are opened.
 
-    :raises BadManifest: a file cannot be read, or is no YAML
+    :raises BadManifest: a file cannot be read, or is no YAML; a directory has no manifest
     """
     documents: list[dict[str, Any]] = []
-    for file in files:
+    for file in (each for given in files for each in _manifests(given)):
         try:
             text = sys.stdin.read() if str(file) == "-" else file.read_text()
             for document in yaml.safe_load_all(text):
@@ -46,6 +51,18 @@ def of_kind(documents: Sequence[dict[str, Any]], kind: type[R]) -> list[R]:
         for document in documents
         if document.get("kind") == kind.KIND and document.get("apiVersion") == API_VERSION
     ]
+
+
+def _manifests(given: Path) -> list[Path]:
+    if not given.is_dir():
+        return [given]
+    try:
+        found = sorted(each for each in given.iterdir() if each.suffix in EXTENSIONS and not each.is_dir())
+    except OSError as error:
+        raise BadManifest(f"{given} cannot be read: {error}") from error
+    if not found:
+        raise BadManifest(f"{given} has no manifest: none of its files ends in {', '.join(EXTENSIONS)}")
+    return found
 
 
 def _objects(document: Any) -> Iterator[dict[str, Any]]:
