@@ -53,7 +53,7 @@ test-kind: install ## the end-to-end tests on kind; needs Docker and kind, and t
 	tests/kind.sh $(ARGS)
 
 .PHONY: crash
-crash: install ## kill the operator before and after each of its requests, on real servers; takes about ten minutes
+crash: install ## kill the operator before and after each of its requests, on real servers; takes about eight minutes
 	PYTHONPATH=tests:operator $(PY) -m crash
 
 .PHONY: demo

@@ -71,7 +71,9 @@ class Census:
             ours = namespace_of(json.loads(exchange.body)["jwt"]) == self._subject.namespace
             return f"login of the {'connection' if ours else 'operator'}"
         path = exchange.path.removeprefix("/apis/leasehold.dev/v1alpha1").removeprefix("/api/v1")
-        path = path.replace(f"/namespaces/{self._subject.namespace}", "")
+        path = path.replace(f"/namespaces/{self._subject.namespace}", "").replace(
+            self._subject.namespace, "its-namespace"
+        )
         verb = exchange.method
         if verb == "PATCH" and "/secrets/" in path and b"stringData" in exchange.body:
             verb = "PATCH with data"

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from controlplane.waiting import WaitTimedOut
+from discretion import indiscretions
 from shipped import ROOT
 
 LONGEST_END_SECONDS = 60.0
@@ -22,10 +23,12 @@ LONGEST_END_SECONDS = 60.0
 class OperatorProcess:
     """One operator."""
 
-    def __init__(self, pid: int, log: Path, audit: Path) -> None:
+    def __init__(self, pid: int, log: Path, audit: Path, task: str) -> None:
         self.pid = pid
         self.log = log
         self.audit = audit
+        self.task = task
+        """What it was started for."""
         self._descriptor = os.pidfd_open(pid)
 
     def kill(self) -> None:
@@ -51,6 +54,14 @@ class OperatorProcess:
                 lines.append({"raw": line})
         return lines
 
+    def misconduct(self) -> list[str]:
+        """What it wrote and must not: see `discretion`, and errors."""
+        said = [
+            what for output in (self.log, self.audit) if output.exists() for what in indiscretions(output)
+        ]
+        said += [str(line) for line in self.logged() if line.get("level") in ("error", "critical")]
+        return [f"{self.task}: {what}" for what in said]
+
     def _end(self, signum: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._descriptor, signum)
@@ -65,6 +76,7 @@ class Nursery:
         self._workdir = workdir
         self._lock = threading.Lock()
         self._living: list[OperatorProcess] = []
+        self._unheard: list[OperatorProcess] = []
 
     def __enter__(self) -> Self:
         source = os.pathsep.join([str(ROOT / "operator"), str(ROOT / "tests")])
@@ -89,7 +101,14 @@ class Nursery:
         self._zygote.wait(30)
         self._zygote.stdout.close()
 
-    def operator(self, kubeconfig: Path, **settings: Any) -> OperatorProcess:
+    def misconduct(self) -> list[str]:
+        """What those who have ended since the last call wrote and must not."""
+        with self._lock:
+            ended = [each for each in self._unheard if each.is_dead]
+            self._unheard = [each for each in self._unheard if each not in ended]
+        return [what for each in ended for what in each.misconduct()]
+
+    def operator(self, kubeconfig: Path, task: str, **settings: Any) -> OperatorProcess:
         """Start one, with a lease of its own: nobody has to wait for the lease of the dead."""
         name = f"crash-{uuid.uuid4().hex[:12]}"
         given = {
@@ -110,6 +129,7 @@ class Nursery:
             assert self._zygote.stdout is not None
             self._zygote.stdin.write(json.dumps(order) + "\n")
             self._zygote.stdin.flush()
-            process = OperatorProcess(int(self._zygote.stdout.readline()), log, audit)
+            process = OperatorProcess(int(self._zygote.stdout.readline()), log, audit, task)
             self._living = [each for each in self._living if not each.is_dead] + [process]
+            self._unheard.append(process)
         return process

@@ -98,7 +98,11 @@ class Scope:
     def narrowed(self, path: str, query: str) -> tuple[str, str]:
         """The same list or watch, of this part alone."""
         kind = path.removeprefix(OUR_KINDS)
-        names = {"mcpserverprofiles": self.profile, "mcpcredentialstores": self.store}
+        names = {
+            "mcpserverprofiles": self.profile,
+            "mcpcredentialstores": self.store,
+            "mcprevocations": self.namespace,
+        }
         if kind == "mcpconnections":
             return f"{OUR_KINDS}namespaces/{self.namespace}/{kind}", query
         if kind in names:

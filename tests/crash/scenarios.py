@@ -20,6 +20,7 @@ class End(Enum):
     WORKS = "Active"
     SUSPENDED = "Suspended"
     EXPIRED = "Expired"
+    REVOKED = "Revoked"
     GONE = "gone"
 
 
@@ -54,8 +55,9 @@ SUSPENSION = Scenario(
 )
 EXPIRY = Scenario("expiry", True, _expire, End.EXPIRED)
 DELETION = Scenario("deletion", True, lambda world, subject: world.delete(subject), End.GONE)
+BREAKGLASS = Scenario("breakglass", True, lambda world, subject: world.revoke(subject), End.REVOKED)
 
-ALL = (FIRST_MINT, ROTATION, SUSPENSION, EXPIRY, DELETION)
+ALL = (FIRST_MINT, ROTATION, SUSPENSION, EXPIRY, DELETION, BREAKGLASS)
 
 
 def unsettled(end: End, found: MCPConnection | None) -> str:

@@ -32,12 +32,13 @@ class Report:
     """What was done and what was found."""
 
     points: int = 0
+    troubles: int = 0
     unreached: list[str] = field(default_factory=list)
     """Points at requests that did not come in that life."""
     idle_logins: int = 0
     problems: list[Problem] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    """What the undisturbed operator logged as errors."""
+    """What operators wrote and must not: errors, tracebacks, secrets."""
 
     def counted(self) -> dict[str, int]:
         """Problems by kind, all kinds."""
@@ -47,6 +48,7 @@ class Report:
         """The figures."""
         return {
             "points": self.points,
+            "troubles": self.troubles,
             **self.counted(),
             "unreached": len(self.unreached),
             "idle_logins": self.idle_logins,
@@ -55,6 +57,7 @@ class Report:
 
     def __iadd__(self, other: "Report") -> "Report":
         self.points += other.points
+        self.troubles += other.troubles
         self.unreached += other.unreached
         self.idle_logins += other.idle_logins
         self.problems += other.problems
@@ -88,7 +91,7 @@ def settle(world: CrashWorld, attempts: Sequence[Attempt], say: Say) -> Report:
     report.problems += _end_all(world, attempts)
     operator.stop()
     report.idle_logins = len(idle_logins(world, attempts, look(world)))
-    report.errors = [str(line) for line in operator.logged() if "raw" in line or line.get("level") == "error"]
+    report.errors = world.misconduct()
     world.open_lane.rest()
     return report
 

@@ -23,14 +23,17 @@ def elsewhere() -> Iterator[StrangeVault]:
 def test_whatever_vault_answers_is_told_and_recovered_from(
     world: CrashWorld, elsewhere: StrangeVault
 ) -> None:
-    endured = endure(world, vault_troubles([*VAULT_HARMS, redirect(elsewhere.address)]))
+    endured = endure(world, vault_troubles([*VAULT_HARMS, redirect(elsewhere.address)]), print)
     print(*(f"{trouble}: {said}" for trouble, said in endured.told.items()), sep="\n")
-    assert endured.problems == []
+    assert [str(each) for each in endured.report.problems] == []
+    assert endured.report.errors == []
     assert elsewhere.seen == []
 
 
 def test_whatever_the_api_server_answers_is_recovered_from(world: CrashWorld) -> None:
-    assert endure(world, kubernetes_troubles(KUBERNETES_HARMS)).problems == []
+    report = endure(world, kubernetes_troubles(KUBERNETES_HARMS), print).report
+    assert [str(each) for each in report.problems] == []
+    assert report.errors == []
 
 
 def test_a_watch_that_falls_silent_hides_nothing_for_long(world: CrashWorld) -> None:

@@ -8,15 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from controlplane.waiting import WaitTimedOut, wait_until
 from crash.lives import Attempt, Census
-from crash.nursery import OperatorProcess
 from crash.proxy import Cut, Exchange, Reply
 from crash.scenarios import Scenario, unsettled
-from crash.sweep import prepare, settle
-from crash.verdict import Problem
+from crash.sweep import Report, Say, prepare, settle
+from crash.verdict import SILENT, UNHEALED, Problem
 from crash.world import CrashWorld, Subject
 
-SILENT = "silent"
-UNHEALED = "unhealed"
 TOLD_WITHIN_SECONDS = 40.0
 HEALED_WITHIN_SECONDS = 70.0
 
@@ -90,10 +87,10 @@ class Endured:
 
     told: dict[str, str] = field(default_factory=dict)
     """What a condition said, by trouble."""
-    problems: list[str] = field(default_factory=list)
+    report: Report = field(default_factory=Report)
 
 
-def endure(world: CrashWorld, troubles: Sequence[Trouble]) -> Endured:
+def endure(world: CrashWorld, troubles: Sequence[Trouble], say: Say) -> Endured:
     """Each of them with an operator of its own; then the truth at the servers."""
     subjects = world.subjects("Lease", len(troubles))
     orders = list(zip(troubles, subjects, strict=True))
@@ -106,8 +103,9 @@ def endure(world: CrashWorld, troubles: Sequence[Trouble]) -> Endured:
                 lambda lane: [_endure(world, trouble, subject, endured) for trouble, subject in lane], by_lane
             )
         )
-    report = settle(world, [attempt for lane in done for attempt in lane], lambda line: None)
-    endured.problems += [str(each) for each in report.problems] + report.errors
+    say(f"{len(troubles)} troubles were endured")
+    endured.report += settle(world, [attempt for lane in done for attempt in lane], say)
+    endured.report.troubles = len(troubles)
     return endured
 
 
@@ -116,10 +114,9 @@ def _endure(world: CrashWorld, trouble: Trouble, subject: Subject, endured: Endu
     lane.scope, lane.meddler = subject.scope, maker
     trouble.scenario.act(world, subject)
     operator = world.operator(lane)
-    endured.problems += [str(each) for each in _watch_it(world, trouble, subject, maker, endured)]
+    endured.report.problems += _watch_it(world, trouble, subject, maker, endured)
     operator.stop()
     lane.rest()
-    endured.problems += [f"{trouble}: {each}" for each in _said(world, operator)]
     lost_logins = sum(exchange.path.endswith("/login") for exchange in maker.harmed)
     return Attempt(
         replace(trouble.scenario, name=str(trouble)),
@@ -157,13 +154,3 @@ def _told(world: CrashWorld, subject: Subject) -> str:
     found = world.find(subject)
     conditions = found.status.conditions if found is not None else ()
     return next((each.message for each in conditions if f"store {subject.store}" in each.message), "")
-
-
-def _said(world: CrashWorld, operator: OperatorProcess) -> Iterator[str]:
-    """What must not be in its log."""
-    text = operator.log.read_text() + operator.audit.read_text()
-    if any(secret in text for secret in world.book.secrets):
-        yield "a secret was logged"
-    for line in operator.logged():
-        if "raw" in line or line.get("level") in ("error", "critical") or "Traceback" in str(line):
-            yield f"it logged {line}"

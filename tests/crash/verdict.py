@@ -15,6 +15,7 @@ from crash.proxy import Exchange
 from crash.scenarios import End, unsettled
 from crash.world import LEASED_ROLES, CrashWorld
 from e2e.claims import works
+from leasehold.api.base import ConditionStatus
 from leasehold.api.connection import MCPConnection
 
 LEAKED = "leaked"
@@ -22,7 +23,10 @@ DOUBLE_MINTS = "double_mints"
 DEAD_SECRETS = "dead_secrets"
 STUCK_FINALIZERS = "stuck_finalizers"
 UNSETTLED = "unsettled"
-COUNTED = (LEAKED, DOUBLE_MINTS, DEAD_SECRETS, STUCK_FINALIZERS, UNSETTLED)
+SILENT = "silent"
+"""Trouble of which no condition told, or not what a person needs."""
+UNHEALED = "unhealed"
+COUNTED = (LEAKED, DOUBLE_MINTS, DEAD_SECRETS, STUCK_FINALIZERS, UNSETTLED, SILENT, UNHEALED)
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,25 @@ def wait_until_settled(world: CrashWorld, attempts: Sequence[Attempt], seconds: 
             Problem(STUCK_FINALIZERS if each.scenario.end is End.GONE else UNSETTLED, str(each), what)
             for each, found in judged
             if (what := unsettled(each.scenario.end, found))
-        ]
+        ] + list(_unreported(world, attempts))
 
     try:
         wait_until(lambda: not left(), seconds, "everything is settled", pause=0.5)
     except WaitTimedOut:
         return left()
     return []
+
+
+def _unreported(world: CrashWorld, attempts: Sequence[Attempt]) -> Iterator[Problem]:
+    """A revocation says what came of it, whoever died over it."""
+    revoked = [each for each in attempts if each.scenario.end is End.REVOKED]
+    stored = world.revocations() if revoked else {}
+    for attempt in revoked:
+        status = stored[attempt.subject.namespace].status
+        complete = next((each for each in status.conditions if each.type == "Complete"), None)
+        if complete is None or complete.status is not ConditionStatus.TRUE or status.matched != 1:
+            told = f"{complete.reason}: {complete.message}" if complete else "nothing is said"
+            yield Problem(UNSETTLED, str(attempt), f"the revocation should be Complete: {told}")
 
 
 def judge(world: CrashWorld, attempts: Sequence[Attempt]) -> list[Problem]:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import Any
 
 from crash.proxy import KUBERNETES, VAULT, Exchange
+from discretion import tell
 from leasehold.api.names import OPERATOR_NAMESPACE
 
 LOGIN = re.compile(r"^/v1/auth/[^/]+/login$")
@@ -31,8 +32,6 @@ class Book:
         """How often a credential was written to the Secret."""
         self.minted_under: set[str] = set()
         """Accessors under which a mint was sent."""
-        self.secrets: set[str] = set()
-        """Whatever nobody may read in a log."""
         self._owners: dict[str, tuple[str, str]] = {}
 
     def lost(self, namespace: str) -> int:
@@ -54,7 +53,7 @@ class Book:
         if exchange.status is None or exchange.status >= 300:
             return
         if exchange in self.mints[self._owner(exchange)]:
-            self.secrets |= _texts(json.loads(exchange.answer).get("data") or {})
+            tell(_texts(json.loads(exchange.answer).get("data") or {}))
         elif exchange.server == VAULT and LOGIN.match(exchange.path):
             self._logged_in(exchange)
         elif exchange.server == KUBERNETES and (found := STATUS.search(exchange.path)):
@@ -68,7 +67,7 @@ class Book:
     def _logged_in(self, exchange: Exchange) -> None:
         sent = json.loads(exchange.body)["jwt"]
         namespace, auth = namespace_of(sent), json.loads(exchange.answer)["auth"]
-        self.secrets |= {sent, auth["client_token"]}
+        tell([sent, auth["client_token"]])
         if namespace != OPERATOR_NAMESPACE:
             self._owners[auth["client_token"]] = (namespace, auth["accessor"])
             self.logins[namespace].append(auth["accessor"])

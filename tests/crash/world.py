@@ -17,8 +17,10 @@ from crash.nursery import Nursery, OperatorProcess
 from crash.proxy import Lane, Proxy, Scope
 from crash.witness import Book
 from deployment import Deployment
+from discretion import tell
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import API_VERSION, OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT
+from leasehold.api.revocation import MCPRevocation
 from leasehold.api.store import MCPCredentialStore
 from shipped import install
 
@@ -26,6 +28,7 @@ MAX_REQUEST_SECONDS: Final = 4
 LANES: Final = 6
 NAME: Final = "agent"
 CONNECTIONS: Final = "/apis/leasehold.dev/v1alpha1/mcpconnections"
+REVOCATIONS: Final = "/apis/leasehold.dev/v1alpha1/mcprevocations"
 
 RECIPES: Final[dict[str, dict[str, Any]]] = {
     "Lease": {"type": "Lease", "path": "database/creds/crash"},
@@ -75,6 +78,7 @@ class CrashWorld:
         self._token = plane.service_account_token(
             OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT, lifetime_seconds=7200
         )
+        tell([self._token])
         self.lanes = [proxy.lane(f"lane-{number}") for number in range(LANES)]
         self.open_lane = proxy.lane("lane-open")
         self._profiles: set[str] = set()
@@ -83,7 +87,12 @@ class CrashWorld:
     def operator(self, lane: Lane, **settings: Any) -> OperatorProcess:
         """An operator that goes through this lane's doors."""
         settings = {"inspection_seconds": 86400, **settings}  # a look in passing is no part of a scenario
-        return self._nursery.operator(self._proxy.kubeconfig(lane, self._token), **settings)
+        task = lane.scope.namespace if lane.scope is not None else lane.name
+        return self._nursery.operator(self._proxy.kubeconfig(lane, self._token), task, **settings)
+
+    def misconduct(self) -> list[str]:
+        """What operators that have ended since the last call wrote, and must not write."""
+        return self._nursery.misconduct()
 
     def lane_of(self, subject: Subject) -> Lane:
         """The lane whose store it uses."""
@@ -122,6 +131,27 @@ class CrashWorld:
     def delete(self, subject: Subject) -> None:
         """Ask for its deletion."""
         self.admin.delete(subject.path)
+
+    def revoke(self, subject: Subject) -> None:
+        """Throw the breakglass switch; the revocation has the name of the subject's namespace."""
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": MCPRevocation.KIND,
+            "metadata": {"name": subject.namespace},
+            "spec": {
+                "target": {"namespace": subject.namespace},
+                "reason": "see what a crash leaves behind",
+                "requestedBy": "admin",
+            },
+        }
+        self.admin.create(REVOCATIONS, body)
+
+    def revocations(self) -> dict[str, MCPRevocation]:
+        """All that are stored, by the namespace that they mean."""
+        body = self.admin.get(REVOCATIONS)
+        assert body is not None
+        found = [MCPRevocation.model_validate(each) for each in body["items"]]
+        return {each.metadata.name: each for each in found}
 
     def find(self, subject: Subject) -> MCPConnection | None:
         """As it is stored."""
