@@ -252,6 +252,10 @@ class Metrics(Protocol):
         """From a revocation's creation until all was revoked, or verified."""
         ...
 
+    def reviewed(self, decision: str, assurance: str, reason: Reason) -> None:
+        """A review was judged; `reason` says whether it counts."""
+        ...
+
     def connection(self, connection: MCPConnection) -> None:
         """A connection as it is now."""
         ...

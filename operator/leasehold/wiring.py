@@ -28,6 +28,7 @@ from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.recover import Recovery
 from leasehold.engine.registrations import Registrations
 from leasehold.engine.report import Reporter
+from leasehold.engine.reviews import Reviews
 from leasehold.engine.revocations import RevocationBook
 from leasehold.engine.revoke import Revoker
 from leasehold.engine.runtime import Engine
@@ -97,7 +98,10 @@ def build_engine(
         urgent_workers=max(settings.workers // 4, 1),
         resync_seconds=settings.resync_seconds,
     )
-    engine.use(Registrations(cluster, vault, inventory, revoker, clock, engine.requeue_users))
+    engine.use(
+        Registrations(cluster, vault, inventory, revoker, clock, engine.requeue_users),
+        Reviews(cluster, inventory, reporter, clock, engine.requeue),
+    )
     return engine
 
 

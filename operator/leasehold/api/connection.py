@@ -17,7 +17,7 @@ from leasehold.api.base import (
     Time,
 )
 from leasehold.api.hold import MAX_HOLDS, Hold
-from leasehold.api.profile import CredentialType, Team, Transport
+from leasehold.api.profile import CredentialType, SurfaceDigest, Team, Transport
 from leasehold.api.rules import SET, Immutable, ListType, keys_match, rule, transition
 
 MAX_LEDGER_ENTRIES = 8
@@ -194,6 +194,28 @@ class Backoff(ApiModel):
     """Why it failed, as one CamelCase word."""
 
 
+class Assurance(StrEnum):
+    """How much a review is worth: the owner or the deputy answers for the connection, others act for them."""
+
+    OWNER = "Owner"
+    DELEGATE = "Delegate"
+
+
+class ReviewRecord(ApiModel):
+    """A review that counts."""
+
+    review: DNSSubdomain
+    """The MCPConnectionReview."""
+    reviewer: User
+    """Who said so."""
+    assurance: Assurance
+    """Whether they are owner or deputy (Owner), or somebody else (Delegate)."""
+    time: Time
+    """When they said so, by the API server's clock."""
+    surface_digest: SurfaceDigest | None = None
+    """The surface that they had looked at."""
+
+
 class ServerFacts(ApiModel):
     """What a person needs to know of the profile."""
 
@@ -212,7 +234,7 @@ class ServerFacts(ApiModel):
 
 
 class MCPConnectionStatus(ApiModel):
-    """Authority (generation, ledger, secret, holds), observations (backoff), and a projection of both."""
+    """Authority (generation, ledger, secret, holds), observations (reviews, backoff), and a projection of both."""
 
     last_generation: Annotated[Integer, Field(ge=0)] = 0
     """The newest mint; every new one gets the next number."""
@@ -225,6 +247,10 @@ class MCPConnectionStatus(ApiModel):
     holds: Annotated[tuple[Hold, ...], Field(max_length=MAX_HOLDS), ListType("map", ("uid",))] = ()
     """The revocations that matched: none of them is escaped by leaving its target."""
 
+    approval: ReviewRecord | None = None
+    """The newest approval; the lease runs from it."""
+    rejection: ReviewRecord | None = None
+    """The newest rejection, until an approval that is newer."""
     backoff: Backoff | None = None
     """Work that failed and is due again."""
     revoked_certificate_until: Time | None = None

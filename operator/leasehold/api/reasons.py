@@ -48,6 +48,14 @@ class Reason(StrEnum):
     LIFTED = "Lifted"
     DRILL_OVER = "DrillOver"
 
+    # reviews
+    APPROVED = "Approved"
+    COUNTED = "Counted"
+    REVIEWED_BY_AGENT = "ReviewedByAgent"
+    NO_CONNECTION = "NoConnection"
+    OLDER_THAN_CONNECTION = "OlderThanConnection"
+    ANOTHER_SURFACE = "AnotherSurface"
+
     # why a generation was minted or ended
     FIRST_MINT = "FirstMint"
     ROTATION = "Rotation"

@@ -47,6 +47,8 @@ class AuditAction(StrEnum):
     STORE = "store"
     BREAKGLASS = "breakglass"
     LIFT = "lift"
+    APPROVE = "approve"
+    REJECT = "reject"
 
 
 class AuditPhase(StrEnum):

@@ -89,6 +89,18 @@ def connection_is_held(o: Observation) -> Finding | None:
     )
 
 
+def connection_is_rejected(o: Observation) -> Finding | None:
+    """A person has looked at it and said no."""
+    rejection = o.connection.status.rejection
+    if rejection is None:
+        return None
+    return _ends(
+        Reason.REJECTED,
+        f"{shortened(rejection.reviewer, 128)} rejected it at {rfc3339(rejection.time)} in review "
+        f"{rejection.review}; it is denied until somebody approves it in a newer review",
+    )
+
+
 def connection_is_suspended(o: Observation) -> Finding | None:
     """A team stops its own agent, in Git."""
     if not o.connection.spec.suspend:
@@ -254,6 +266,7 @@ DENIALS: tuple[Check, ...] = (
     connection_is_being_deleted,
     connection_is_revoked,
     connection_is_held,
+    connection_is_rejected,
     connection_is_suspended,
     lease_is_over,
     namespace_is_not_allowed,

@@ -19,15 +19,21 @@ def jitter(seed: str) -> float:
 
 
 def lease_end(connection: MCPConnection) -> datetime | None:
-    """The end of the lease: creation plus its duration. None before the object was created."""
-    created = connection.metadata.creation_timestamp
-    return created + timedelta(seconds=connection.spec.lease_duration_seconds) if created else None
+    """The end of the lease: the newest approval (else the creation) plus its duration. None before the object was
+    created."""
+    begin = _lease_begin(connection)
+    return begin + timedelta(seconds=connection.spec.lease_duration_seconds) if begin else None
+
+
+def _lease_begin(connection: MCPConnection) -> datetime | None:
+    approval = connection.status.approval
+    return approval.time if approval is not None else connection.metadata.creation_timestamp
 
 
 def review_due(connection: MCPConnection) -> datetime | None:
     """From when on a review is owed."""
     end = lease_end(connection)
-    return max(end - REVIEW_WINDOW, connection.metadata.creation_timestamp or end) if end else None
+    return max(end - REVIEW_WINDOW, _lease_begin(connection) or end) if end else None
 
 
 def rotation_due(connection: MCPConnection, entry: LedgerEntry, recipe: CredentialRecipe) -> datetime | None:

@@ -75,8 +75,10 @@ def _overlap(o: Observation) -> timedelta:
 
 def _annotations_are_old(o: Observation) -> bool:
     edited = o.connection.status.observed_generation != o.connection.metadata.generation
+    stated = o.connection.status.lease_end_time
+    renewed = stated is not None and stated != deadlines.lease_end(o.connection)
     differ = o.inspection is not None and o.inspection.annotations_differ
-    return (edited or differ) and not is_waiting(o)
+    return (edited or renewed or differ) and not is_waiting(o)
 
 
 def _endings(o: Observation, entries: Ledger, finding: Finding) -> list[Ending]:

@@ -70,6 +70,16 @@ TEXTS: Final[dict[Reason, EventText]] = {
     Reason.RESIDUAL_EXPOSURE: _bad("Revoke", "What can be revoked is dead; the rest may still work."),
     Reason.LIFTED: _good("Lift", "The revocation was lifted."),
     Reason.DRILL_OVER: _good("Lift", "The drill ran out."),
+    Reason.APPROVED: _good("Review", "A reviewer approved this connection; its lease begins anew."),
+    Reason.COUNTED: _good("Review", "The review counts."),
+    Reason.REVIEWED_BY_AGENT: _bad("Review", "An agent reviewed its own connection; the review is void."),
+    Reason.NO_CONNECTION: _bad("Review", "The connection of the review does not exist; the review is void."),
+    Reason.OLDER_THAN_CONNECTION: _bad(
+        "Review", "The review is older than the connection of that name; it is void."
+    ),
+    Reason.ANOTHER_SURFACE: _bad(
+        "Review", "The review is about another surface than the server exposes; it is void."
+    ),
     Reason.FIRST_MINT: _good("Mint", "The first credential of this connection was minted."),
     Reason.ROTATION: _good("Rotate", "The credential was replaced before its end."),
     Reason.RECIPE_CHANGED: _good(

@@ -61,7 +61,15 @@ class Observation:
     @cached_property
     def holds(self) -> tuple[Hold, ...]:
         """What revocations leave on the connection, as of now."""
-        return holds_now(self.revocations, self.connection, self.registered_url, self.now, self.matched_by)
+        approval = self.connection.status.approval
+        return holds_now(
+            self.revocations,
+            self.connection,
+            self.registered_url,
+            self.now,
+            self.matched_by,
+            approved_time=approval.time if approval is not None else None,
+        )
 
     @property
     def recipe(self) -> CredentialRecipe | None:

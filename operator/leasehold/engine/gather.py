@@ -8,6 +8,7 @@ from leasehold.api.reasons import Reason
 from leasehold.core import ledger
 from leasehold.core.faults import TryLater
 from leasehold.core.observation import Observation
+from leasehold.core.reviews import reviewed
 from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.revocations import RevocationBook
@@ -47,9 +48,10 @@ class Gatherer:
         return now
 
     async def observe(self, connection: MCPConnection) -> Observation:
-        """One connection as it stands now."""
+        """One connection as it stands now, with the reviews that count."""
         now = self.now()
         inventory = self._inventory
+        connection = reviewed(connection, inventory.reviews_of(connection))
         profile = inventory.profiles.get(connection.spec.profile)
         recipe = profile.spec.credential if profile else None
         store = inventory.stores.get(recipe.store_name) if recipe else None
@@ -86,6 +88,7 @@ class Gatherer:
         newest = self._inventory.connections.get(connection.key)
         if newest is None or newest.metadata.uid != connection.metadata.uid:
             newest = connection
+        newest = reviewed(newest, self._inventory.reviews_of(newest))
         profile = self._inventory.profiles.get(newest.spec.profile)
         recipe = profile.spec.credential if profile else None
         return Observation(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import MCPServerProfile
+from leasehold.api.review import MCPConnectionReview
 from leasehold.api.store import MCPCredentialStore
 
 R = TypeVar("R", bound=Resource)
@@ -69,6 +70,11 @@ class Shelf(Generic[R]):
         return self._objects.pop(key)
 
 
+def reviewed_key(review: MCPConnectionReview) -> str:
+    """The connection that a review is about, as namespace/name."""
+    return f"{review.metadata.namespace}/{review.spec.connection}"
+
+
 class Inventory:
     """Connections, profiles and stores, with who depends on whom."""
 
@@ -76,8 +82,10 @@ class Inventory:
         self.connections = Shelf(MCPConnection)
         self.profiles = Shelf(MCPServerProfile)
         self.stores = Shelf(MCPCredentialStore)
+        self.reviews = Shelf(MCPConnectionReview)
         self._by_profile: defaultdict[str, set[str]] = defaultdict(set)
         self._by_secret: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._reviews_of: defaultdict[str, set[str]] = defaultdict(set)
 
     def shelf(self, kind: type[R]) -> Shelf[R]:
         """The shelf of that kind."""
@@ -85,6 +93,7 @@ class Inventory:
             MCPConnection: self.connections,
             MCPServerProfile: self.profiles,
             MCPCredentialStore: self.stores,
+            MCPConnectionReview: self.reviews,
         }
         shelf: Shelf[R] = shelves[kind]
         return shelf
@@ -117,6 +126,8 @@ class Inventory:
                 self._by_secret[resource.metadata.namespace, resource.spec.output.secret_name].add(
                     resource.key
                 )
+        if isinstance(resource, MCPConnectionReview):
+            self._reviews_of[reviewed_key(resource)].add(resource.key)
         return True
 
     def remove(self, kind: type[Resource], key: str, version: int) -> Resource | None:
@@ -126,7 +137,14 @@ class Inventory:
             self._by_profile[gone.spec.profile].discard(key)
             if gone.spec.output is not None:
                 self._by_secret[gone.metadata.namespace, gone.spec.output.secret_name].discard(key)
+        if isinstance(gone, MCPConnectionReview):
+            self._reviews_of[reviewed_key(gone)].discard(key)
         return gone
+
+    def reviews_of(self, connection: MCPConnection) -> list[MCPConnectionReview]:
+        """What was said about a connection of this name, judged or not."""
+        found = (self.reviews.get(key) for key in self._reviews_of.get(connection.key, ()))
+        return [review for review in found if review is not None]
 
     def store_by_uid(self, uid: str) -> MCPCredentialStore | None:
         """The store that a ledger entry names; None where it is gone."""

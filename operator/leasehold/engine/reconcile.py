@@ -86,6 +86,7 @@ class Reconciler:
         if mint_is_left:
             plan = replace(plan, mint=None)
         work = Work(self._cluster, self._inventory, connection)
+        work.set_reviews(observed.connection.status.approval, observed.connection.status.rejection)
         work.set_holds(observed.holds)
         try:
             fault, again = await self._carry_out(work, observed, plan)

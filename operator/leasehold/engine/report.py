@@ -9,9 +9,11 @@ from leasehold.api.base import Condition
 from leasehold.api.connection import LedgerEntry, MCPConnection
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
+from leasehold.api.review import Decision, MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
 from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record, revocation_record
 from leasehold.core.faults import Fault, NeedsPerson, OutcomeUnknown
+from leasehold.core.reviews import Verdict, assurance_of
 from leasehold.engine.events import EventRecorder
 from leasehold.ports import AuditSink, Clock, Metrics
 
@@ -118,6 +120,33 @@ class Reporter:
         """The Ready condition has another reason than before."""
         self._events.record(connection, reason, message)
 
+    def reviewed(
+        self, review: MCPConnectionReview, connection: MCPConnection | None, verdict: Verdict
+    ) -> None:
+        """A review was judged."""
+        if connection is None:
+            self._events.record(review, verdict.reason, verdict.message)
+            return
+        approves = review.spec.decision is Decision.APPROVE
+        assurance = assurance_of(review, connection)
+        self.metrics.reviewed(review.spec.decision.value, assurance.value, verdict.reason)
+        self._record(
+            AuditAction.APPROVE if approves else AuditAction.REJECT,
+            AuditPhase.RESULT,
+            AuditOutcome.SUCCEEDED if verdict.counts else AuditOutcome.REFUSED,
+            connection,
+            None,
+            verdict.reason,
+            review.spec.comment if verdict.counts else verdict.message,
+            actor=review.spec.reviewer,
+        )
+        if not verdict.counts:
+            self._events.record(review, verdict.reason, verdict.message)
+        elif approves:
+            self._events.record(
+                connection, Reason.APPROVED, f"approved by {review.spec.reviewer} ({assurance})"
+            )
+
     def revocation_begins(self, revocation: MCPRevocation, matched: int) -> None:
         """A breakglass switch was thrown; what it matches is about to be revoked."""
         if revocation.status.started_time is not None:  # another process has told
@@ -223,6 +252,7 @@ class Reporter:
         entry: LedgerEntry | None,
         reason: Reason,
         message: str = "",
+        actor: str = "leasehold",
     ) -> None:
         now = self._clock.now()
         if now is None:
@@ -243,6 +273,7 @@ class Reporter:
                 accessor=entry.accessor if entry else None,
                 lease_id=entry.lease_id if entry else None,
                 message=message,
+                actor=actor,
             )
         )
 

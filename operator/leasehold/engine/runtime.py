@@ -14,6 +14,7 @@ from leasehold.api.base import Resource
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
+from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.faults import Fault, TryLater
@@ -25,12 +26,19 @@ from leasehold.engine.inventory import Inventory, version_of
 from leasehold.engine.queue import Lane, WorkQueue
 from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.registrations import Registrations
+from leasehold.engine.reviews import Reviews
 from leasehold.engine.revoke import Revoker
 from leasehold.ports import Clock, Cluster, Metrics
 
-KINDS: Final[tuple[type[Resource], ...]] = (MCPCredentialStore, MCPServerProfile, MCPConnection)
+KINDS: Final[tuple[type[Resource], ...]] = (
+    MCPCredentialStore,
+    MCPServerProfile,
+    MCPConnectionReview,
+    MCPConnection,
+)
 STORE_PREFIX: Final = "store:"
 PROFILE_PREFIX: Final = "profile:"
+REVIEW_PREFIX: Final = "review:"
 ORPHAN_PREFIX: Final = "orphan:"
 ORPHAN_RETRY: Final = timedelta(seconds=15)
 LONGEST_NAP: Final = timedelta(hours=1)
@@ -75,6 +83,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._queue = WorkQueue(self._loop, self._lane)
         self._registrations: Registrations | None = None
+        self._reviews: Reviews | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._loops: list[asyncio.Task[None]] = []
         self._telling: asyncio.Task[None] | None = None
@@ -85,9 +94,14 @@ class Engine:
         self._stopping = False
         breakglass.use(self._revoke_first)
 
-    def use(self, registrations: Registrations) -> None:
-        """Stores and profiles are looked after by these."""
-        self._registrations = registrations
+    def use(self, registrations: Registrations, reviews: Reviews) -> None:
+        """Stores and profiles, and reviews, are looked after by these."""
+        self._registrations, self._reviews = registrations, reviews
+
+    def requeue(self, key: str) -> None:
+        """A connection is to be looked at, if there is one of that name."""
+        if self._inventory.connections.get(key) is not None:
+            self._queue.add(key, self._lane(key))
 
     async def start(self) -> None:
         """Take in all that exists, then begin to work.
@@ -177,6 +191,8 @@ class Engine:
             self._metrics.connection(resource)
             self._breakglass.connection_changed(resource)
             self._queue.add(resource.key, self._lane(resource.key))
+        elif isinstance(resource, MCPConnectionReview):
+            self._queue.add(REVIEW_PREFIX + resource.key, Lane.REVOKE)
         elif isinstance(resource, MCPServerProfile):
             self._queue.add(PROFILE_PREFIX + resource.key, Lane.STATUS)
             for connection in self._inventory.users_of_profile(resource.key):
@@ -248,7 +264,7 @@ class Engine:
     def _lane(self, key: str) -> Lane:
         if key.startswith(STORE_PREFIX):
             return Lane.PROBE
-        if key.startswith(ORPHAN_PREFIX):
+        if key.startswith((ORPHAN_PREFIX, REVIEW_PREFIX)):
             return Lane.REVOKE
         connection = self._inventory.connections.get(key)
         if connection is None:
@@ -289,6 +305,11 @@ class Engine:
             profile = self._inventory.profiles.get(key.removeprefix(PROFILE_PREFIX))
             if profile is not None:
                 await self._registrar.reconcile_profile(profile)
+            return None
+        if key.startswith(REVIEW_PREFIX):
+            review = self._inventory.reviews.get(key.removeprefix(REVIEW_PREFIX))
+            if review is not None and self._reviews is not None:
+                await self._reviews.reconcile(review)
             return None
         if key.startswith(ORPHAN_PREFIX):
             return await self._end_orphan(key)

@@ -31,7 +31,7 @@ class Secrets:
         if record is None or present is None:
             return
         namespace = work.connection.metadata.namespace
-        annotations = published_annotations(work.connection, present)
+        annotations = published_annotations(work.as_it_will_be, present)
         try:
             meta = await self._cluster.annotate_secret(
                 namespace, record.name, annotations, record.resource_version

@@ -2,7 +2,13 @@
 
 from datetime import datetime
 
-from leasehold.api.connection import LedgerEntry, MCPConnection, MCPConnectionStatus, SecretRecord
+from leasehold.api.connection import (
+    LedgerEntry,
+    MCPConnection,
+    MCPConnectionStatus,
+    ReviewRecord,
+    SecretRecord,
+)
 from leasehold.api.hold import Hold
 from leasehold.api.names import FINALIZER
 from leasehold.core import revocations
@@ -40,6 +46,11 @@ class Work:
         """The ledger as this pass has it."""
         return self.status.ledger
 
+    @property
+    def as_it_will_be(self) -> MCPConnection:
+        """The connection with the status of this pass."""
+        return self.connection.model_copy(update={"status": self.status})
+
     def set_ledger(self, ledger: Ledger, last_generation: int | None = None) -> None:
         """Change the ledger; `commit` writes it."""
         last = self.status.last_generation if last_generation is None else last_generation
@@ -48,6 +59,10 @@ class Work:
     def set_secret(self, secret: SecretRecord | None) -> None:
         """Change what is known of the Secret."""
         self.status = self.status.model_copy(update={"secret": secret})
+
+    def set_reviews(self, approval: ReviewRecord | None, rejection: ReviewRecord | None) -> None:
+        """Change what people have said about the connection."""
+        self.status = self.status.model_copy(update={"approval": approval, "rejection": rejection})
 
     def set_holds(self, holds: tuple[Hold, ...]) -> None:
         """Change what revocations leave on the connection."""
@@ -75,9 +90,7 @@ class Work:
             return
         for _ in range(REAPPLICATIONS):
             try:
-                self._took(
-                    await self._cluster.put_status(self.connection.model_copy(update={"status": self.status}))
-                )
+                self._took(await self._cluster.put_status(self.as_it_will_be))
             except Conflict:
                 await self._read_again()
             except OutcomeUnknown:

@@ -20,6 +20,7 @@ from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import API_VERSION, GROUP, VERSION
 from leasehold.api.profile import MCPServerProfile
+from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
 from leasehold.api.store import MCPCredentialStore
 from leasehold.handlers.login import connection_info
@@ -28,6 +29,7 @@ EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 WATCHED: Final[tuple[type[Resource], ...]] = (
     MCPRevocation,
+    MCPConnectionReview,
     MCPConnection,
     MCPServerProfile,
     MCPCredentialStore,

@@ -23,6 +23,9 @@ LEASE_END: Final = GaugeFamily(
 REVIEW_DUE: Final = GaugeFamily(
     "leasehold_connection_review_due_timestamp_seconds", "From when a review of the connection is due."
 )
+LAST_REVIEW: Final = GaugeFamily(
+    "leasehold_connection_last_review_timestamp_seconds", "When the connection was approved or rejected last."
+)
 CREDENTIAL_EXPIRY: Final = GaugeFamily(
     "leasehold_connection_credential_expiry_timestamp_seconds", "When the current credential expires."
 )
@@ -38,6 +41,7 @@ PER_CONNECTION: Final = (
     STATE,
     LEASE_END,
     REVIEW_DUE,
+    LAST_REVIEW,
     CREDENTIAL_EXPIRY,
     RESIDUAL_EXPOSURE,
     LEDGER,
@@ -128,6 +132,10 @@ def _lines(connection: MCPConnection, reason: Reason, states: Counter[EntryState
     times = {
         LEASE_END: status.lease_end_time,
         REVIEW_DUE: status.review_due_time,
+        LAST_REVIEW: max(
+            (record.time for record in (status.approval, status.rejection) if record is not None),
+            default=None,
+        ),
         CREDENTIAL_EXPIRY: status.credential_expiry_time,
         RESIDUAL_EXPOSURE: status.residual_exposure_until,
     }

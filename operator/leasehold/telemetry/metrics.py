@@ -41,6 +41,7 @@ class Telemetry:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each, which nobody reads
         ProcessCollector(registry=self._registry)
         self._define_work()
+        self._define_reviews()
         self._define_breakglass()
         self._define_requests()
         self._define_process(version)
@@ -65,6 +66,11 @@ class Telemetry:
             "leasehold_queue_oldest_age_seconds",
             "How long the longest waiting object has waited, by lane; 0 where none waits.",
             "lane",
+        )
+
+    def _define_reviews(self) -> None:
+        self._reviews = self._counter(
+            "leasehold_reviews", "Reviews that were judged.", "decision", "assurance", "reason"
         )
 
     def _define_breakglass(self) -> None:
@@ -152,6 +158,10 @@ class Telemetry:
     def breakglass_reached(self, stage: str, seconds: float) -> None:
         """A revocation has got so far."""
         self._breakglass_reached.labels(stage).observe(seconds)
+
+    def reviewed(self, decision: str, assurance: str, reason: Reason) -> None:
+        """One review was judged."""
+        self._reviews.labels(decision, assurance, reason).inc()
 
     def queue(self, lane: str, depth: int, oldest_age_seconds: float) -> None:
         """How a lane looks; the age goes on growing until the next call."""
