@@ -125,9 +125,10 @@ _CUES: Final = (
     *_cues(FindingKind.AGENT_INSTRUCTION, _AGENT_INSTRUCTIONS),
     *_cues(FindingKind.CREDENTIAL_REQUEST, _CREDENTIAL_REQUESTS),
 )
-_DENIED: Final = re.compile(rf"(?:{_NOT}|\bwithout\b|\bno need to\b|\binstead of\b)(?:\W+\w+){{0,3}}\W*$")
-_BEFORE: Final = 48
-"""Characters before a cue in which a `never` turns it into its opposite."""
+_DENIED: Final = re.compile(rf"(?:{_NOT}|\bno need to\b)(?: (?:ever|directly|try to|attempt to))? $")
+"""What stands right before a cue and turns it into its opposite; `do not hesitate to` does not."""
+
+_LONGEST_DENIAL: Final = 24
 
 _FOLDED: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "*": None, "`": None})
 _BLANKS: Final = re.compile(r"\s+")
@@ -182,7 +183,7 @@ def cues_in(text: str) -> frozenset[tuple[FindingKind, str]]:
         for cue in _CUES
         if any(word in plain for word in cue.words)
         for match in cue.pattern.finditer(plain)
-        if not _DENIED.search(plain, max(0, match.start() - _BEFORE), match.start())
+        if not _DENIED.search(plain, max(0, match.start() - _LONGEST_DENIAL), match.start())
     )
 
 

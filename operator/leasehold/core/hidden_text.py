@@ -97,7 +97,9 @@ def _is_honest(text: str, at: int, *, right_to_left: bool) -> bool:
     if character == "\u200b":
         return _SPACELESS_SCRIPT.match(before) is not None
     if character in "\u200c\u200d":
-        joins_emoji = character == "\u200d" and _is_symbol(before) and _is_symbol(after)
+        joins_emoji = (
+            character == "\u200d" and (before == "\ufe0f" or _is_symbol(before)) and _is_symbol(after)
+        )
         return joins_emoji or _JOINED_SCRIPT.match(before) is not None
     if character in _MARKS_OF_DIRECTION:
         return right_to_left and not _SUSPECT.match(before)
@@ -119,4 +121,4 @@ def _is_variant(character: str, before: str, after: str) -> bool:
 
 
 def _is_symbol(character: str) -> bool:
-    return bool(character) and (character == "\ufe0f" or unicodedata.category(character) in _SYMBOLS)
+    return bool(character) and unicodedata.category(character) in _SYMBOLS

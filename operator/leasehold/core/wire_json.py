@@ -95,18 +95,17 @@ def _too_deep(max_depth: int) -> UnfitJson:
 def _check(value: JsonValue, max_depth: int, *, surrogates_possible: bool) -> None:
     """Level by level, not by recursion: the depth is the server's choice. Only an escape makes a surrogate."""
     level: list[JsonValue] = [value]
-    for _ in range(max_depth + 1):
+    for depth in range(max_depth + 1):
         if surrogates_possible and any(_has_lone_surrogate(each) for each in level):
             raise UnfitJson(Unfit.LONE_SURROGATE, "a string holds half of a surrogate pair")
-        level = [
-            inner
-            for each in level
-            if isinstance(each, list | dict)
-            for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
+        containers = [each for each in level if isinstance(each, list | dict)]
+        if not containers:
             return
-    raise _too_deep(max_depth)
+        if depth == max_depth:
+            raise _too_deep(max_depth)
+        level = [
+            inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)
+        ]
 
 
 def _has_lone_surrogate(value: JsonValue) -> bool:
