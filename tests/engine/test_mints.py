@@ -456,3 +456,22 @@ async def test_a_vault_that_is_away_costs_nobody_a_valid_credential() -> None:
     await passing(301)
     assert world.ready(connection) == "Active"
     assert world.secret_works()
+
+
+@in_virtual_time
+async def test_a_vault_that_is_replaced_during_a_login_is_never_taken_for_the_one_that_proves_an_end() -> (
+    None
+):
+    world = World()
+    await world.start()
+    await passing(1)
+    gate = world.vault.hold("login")
+    connection = world.claim()
+    await world.vault.at_gate["login"].wait()
+    world.vault.cluster = "another-vault"
+    gate.set()
+    await passing(5)
+    assert world.ready(connection) == "Active"
+    world.people.delete(connection)
+    await passing(60)
+    assert world.states(connection) == [(1, EntryState.REVOKING)]

@@ -15,9 +15,9 @@ from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.core.facts import Login, MintAnswer
 from leasehold.core.faults import Fault, TryLater
-from leasehold.engine.revoke import DEAD, Remains, Revoker
+from leasehold.engine.revoke import DEAD, LATELY_SECONDS, Remains, Revoker
 from objects import NOON, a_profile, a_store, an_entry
-from virtual_time import in_virtual_time
+from virtual_time import in_virtual_time, passing
 
 PATHS = {
     "Lease": "database/creds/orders",
@@ -303,3 +303,15 @@ async def test_which_vault_answers_is_asked_each_time() -> None:
     assert await bench.revoker.cluster_id(bench.store) == bench.vault.cluster
     bench.vault.cluster = "another-vault"
     assert await bench.revoker.cluster_id(bench.store) == "another-vault"
+
+
+@in_virtual_time
+async def test_which_vault_answers_is_known_for_a_second_to_those_who_are_about_to_log_in() -> None:
+    bench = Bench()
+    first = bench.vault.cluster
+    assert await bench.revoker.cluster_id_lately(bench.store) == first
+    bench.vault.cluster = "another-vault"
+    await passing(LATELY_SECONDS)
+    assert await bench.revoker.cluster_id_lately(bench.store) == first
+    await passing(0.1)
+    assert await bench.revoker.cluster_id_lately(bench.store) == "another-vault"

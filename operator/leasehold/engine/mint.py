@@ -93,11 +93,12 @@ class Minter:
             raise Denied(Reason.LOST_RACE, "the operator stops: nothing is started any more")
         try:
             place = await self._preflight(order)
+            cluster_id = await self._revoker.cluster_id_lately(order.store)
             login = await self._log_in(order, asked_at)
         except Fault as fault:
             self._reporter.metrics.minted("not begun", fault.reason, order.recipe.type)
             raise
-        entry = await self._declare(work, order, place, login, asked_at)
+        entry = await self._declare(work, order, place, cluster_id, login, asked_at)
         await self._stop_if_denied(work, order, entry)
         answer = await self._ask_vault(work, order, entry, login)
         content, entry = await self._read(work, order, entry, login, answer, asked_at)
@@ -146,7 +147,13 @@ class Minter:
         return login
 
     async def _declare(
-        self, work: Work, order: Order, place: SecretTarget, login: Login, asked_at: datetime
+        self,
+        work: Work,
+        order: Order,
+        place: SecretTarget,
+        cluster_id: str,
+        login: Login,
+        asked_at: datetime,
     ) -> LedgerEntry:
         """Step 2: the compare-and-swap. Until it is through, nothing is minted, so the token is just dropped."""
         budget = timedelta(seconds=order.store.spec.max_request_seconds) + FENCE_BUDGET
@@ -156,7 +163,7 @@ class Minter:
                 state=EntryState.INTENT,
                 type=order.recipe.type,
                 store_uid=order.store.metadata.uid,
-                cluster_id=await self._revoker.cluster_id(order.store),
+                cluster_id=cluster_id,
                 accessor=login.accessor,
                 mint_hash=order.mint_hash,
                 secret_name=order.secret_name,

@@ -17,6 +17,7 @@ from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.engine.shared_call import SharedCall
 from leasehold.ports import Vault
 
+LATELY_SECONDS = 1.0
 SETTLING_SECONDS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Vault revokes leases in a queue of its own: pauses between look-ups before the pass gives up for now."""
 
@@ -38,6 +39,7 @@ class Revoker:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._cluster_ids: dict[str, SharedCall[str]] = {}
+        self._answered: dict[str, tuple[float, str]] = {}
         self._struck: set[str] = set()
         self._dead: set[str] = set()
 
@@ -47,6 +49,20 @@ class Revoker:
         if version not in self._cluster_ids:
             self._cluster_ids[version] = SharedCall(lambda: self._vault.cluster_id(store))
         return await self._cluster_ids[version]()
+
+    async def cluster_id_lately(self, store: MCPCredentialStore) -> str:
+        """Which Vault has answered within the last second: for a login that comes after.
+
+        If another Vault has taken its place meanwhile, the entry names the one before, and its end stays unknown.
+        Asked after the login it could name one that never had the token, whose "not there" would pass for dead.
+        """
+        now = asyncio.get_running_loop().time()
+        version = f"{store.metadata.uid}/{store.metadata.resource_version}"
+        asked_at, cluster_id = self._answered.get(version, (None, ""))
+        if asked_at is None or now - asked_at > LATELY_SECONDS:
+            cluster_id = await self.cluster_id(store)
+            self._answered[version] = now, cluster_id
+        return cluster_id
 
     async def strike(self, entry: LedgerEntry, store: MCPCredentialStore) -> None:
         """Revoke a generation's token, without waiting for what hangs under it; `end` has to follow.
