@@ -105,8 +105,10 @@ async def main() -> None:
     given = parser.parse_args()
     transport = Transport(await Connection.from_kubeconfig(given.kubeconfig), ServerClock())
     print("ready", flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
+    told = await asyncio.to_thread(sys.stdin.readline)
     try:
+        if not told:  # whoever was to say the word has ended
+            return
         act = getattr(Crowd(transport), given.act)
         await act(Fleet(given.name, given.size, given.profile))
     finally:

@@ -39,6 +39,7 @@ from leasehold.api.profile import CredentialRecipe, CredentialType, MCPServerPro
 from leasehold.api.reasons import Reason
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.facts import Login, MintAnswer, RevocationFact, SecretContent, ServiceAccountToken
+from leasehold.core.faults import TryLater
 from leasehold.core.sealed import Sealed
 from leasehold.core.secret_content import data_digest, secret_annotations, secret_labels
 from leasehold.engine.shared_call import SharedCall
@@ -48,6 +49,7 @@ UNPACED: Final = 1e6
 CONDITIONS: Final = ("Ready", "Stalled", "Reconciling", "CredentialIssued", "DriftFree", "Reachable", "Used")
 MESSAGE: Final = "generation 1 (Lease) is valid until 2026-01-01T00:00:00Z; revocable"
 HEX_OF_SHA256: Final = 64
+LONGEST_START_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,20 @@ async def _each(connections: list[MCPConnection]) -> AsyncIterator[MCPConnection
         yield connection
 
 
+async def _served(cluster: KubernetesCluster) -> None:
+    """A kind that was installed just now is answered with 429 until the API server has read all of it."""
+    deadline = time.monotonic() + LONGEST_START_SECONDS
+    while True:
+        try:
+            await cluster.list_revocations()
+        except TryLater:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+
 async def main() -> None:
     """The command line: the operator's kubeconfig, a profile, and how many connections will come."""
     parser = argparse.ArgumentParser()
@@ -238,10 +254,12 @@ async def main() -> None:
         store = await cluster.get(MCPCredentialStore, recipe.store_name)
         if store is None:
             raise RuntimeError(f"there is no store {recipe.store_name}")
+        await _served(cluster)
         floor = Floor(cluster, vault, store, profile, recipe, SharedCall(cluster.list_revocations))
+        begun = time.process_time()
         print("ready", flush=True)
         provided = await _for_each(_created(given.size), floor.provide)
-        print(json.dumps({"cpu_seconds": time.process_time()}), flush=True)
+        print(json.dumps({"cpu_seconds": time.process_time() - begun}), flush=True)
 
         async def undo(connection: MCPConnection) -> MCPConnection:
             await floor.undo(connection)

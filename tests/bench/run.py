@@ -13,7 +13,8 @@ from typing import Any, Final
 from bench.engines import EngineName
 from bench.fleet import Fleet
 from bench.readings import AuditTail, Scrape, holds_generation
-from bench.stage import LONG_SECONDS, Say, Stage, scrape, wait_settled
+from bench.servers import Seconds, between, cpu_seconds
+from bench.stage import LONG_SECONDS, FloorRun, Say, Stage, scrape, wait_settled
 from controlplane import Plane
 from controlplane.waiting import wait_until
 from deployment import Operator
@@ -26,7 +27,10 @@ OVERLAP_BY_CREATION: Final = 1.5
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of one run; `per connection` is of the first mint."""
+    """The figures of one run; `per connection` is of the first mint.
+
+    `cpu_ratio` is the floor's CPU time, servers included, over the operator's: on a busy machine it is what `ratio`
+    would be without whatever else runs there."""
 
     engine: str
     connections: int
@@ -47,12 +51,23 @@ class Report:
     rotation_per_second: float
     deletion_per_second: float
     operator_cpu_seconds: dict[str, float]
-    floor_cpu_seconds: float
     operator_rss_mib: float
+    cpu_ms_per_connection: dict[str, float]
+    floor_cpu_ms_per_connection: dict[str, float]
+    cpu_ratio: float
 
     def as_json(self) -> dict[str, Any]:
         """As printed."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A moment, and all counters at it."""
+
+    moment: float
+    scrape: Scrape
+    servers: Seconds
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,7 @@ class Phase:
 
     seconds: float
     spent: Scrape
+    server_cpu_seconds: Seconds
 
 
 class Bench:
@@ -81,52 +97,52 @@ class Bench:
     def create(self) -> Phase:
         """From nothing to Ready."""
         crowd = self._stage.crowd("create", self._fleet)
-        before, begun = scrape(self._operator), time.monotonic()
+        before = self._look()
         crowd.finish()
         self._wait_audit("mint")
         self._stage.truth.wait_all(self._fleet, holds_generation(1), LONG_SECONDS, "all are Ready")
-        return self._over("create", begun, before)
+        return self._over("create", before)
 
     def edit_labels(self) -> Phase:
         """A label on each: nobody's credential changes."""
         crowd = self._stage.crowd("label", self._fleet)
-        before, begun = scrape(self._operator), time.monotonic()
+        before = self._look()
         crowd.finish()
-        wait_settled(self._operator, before, self._fleet.size)
-        return self._over("label edit", begun, before)
+        wait_settled(self._operator, before.scrape, self._fleet.size)
+        return self._over("label edit", before)
 
     def restart(self) -> Phase:
         """A new process looks at everything and changes nothing. Its counters begin at zero."""
-        begun = time.monotonic()
+        before = Look(time.monotonic(), Scrape({}), cpu_seconds(self._stage.plane))
         if self._operator.stop() != 0:
             raise RuntimeError("the operator did not stop well")
         self._operator.start()
         wait_settled(self._operator, Scrape({}), self._fleet.size)
-        return self._over("restart", begun, Scrape({}))
+        return self._over("restart", before)
 
     def rotate(self, overlap_seconds: int) -> Phase:
         """All get another credential, for their profile has changed."""
-        before, begun = scrape(self._operator), time.monotonic()
+        before = self._look()
         self._stage.change_recipe(overlap_seconds)
         self._wait_audit("rotate")
         self._stage.truth.wait_all(self._fleet, holds_generation(2), LONG_SECONDS, "all have rotated")
-        return self._over("rotate", begun, before)
+        return self._over("rotate", before)
 
     def end_overlap(self) -> Phase:
         """The replaced credentials die."""
-        before, begun = scrape(self._operator), time.monotonic()
+        before = self._look()
         self._wait_audit("revoke")
         self._stage.wait_leases(self._fleet.size)
-        return self._over("overlap ends", begun, before)
+        return self._over("overlap ends", before)
 
     def delete(self) -> Phase:
         """Every object and every credential goes."""
         crowd = self._stage.crowd("delete", self._fleet)
-        before, begun = scrape(self._operator), time.monotonic()
+        before = self._look()
         crowd.finish()
         self._wait_audit("delete")
         self._stage.truth.wait_gone(self._fleet, LONG_SECONDS)
-        return self._over("delete", begun, before)
+        return self._over("delete", before)
 
     def _wait_audit(self, action: str) -> None:
         size = self._fleet.size
@@ -134,16 +150,19 @@ class Bench:
             lambda: self._tail.succeeded(action) >= size, LONG_SECONDS, f"{size} times {action}", pause=0.1
         )
 
-    def _over(self, name: str, begun: float, before: Scrape) -> Phase:
-        seconds = time.monotonic() - begun
-        spent = scrape(self._operator) - before
+    def _look(self) -> Look:
+        return Look(time.monotonic(), scrape(self._operator), cpu_seconds(self._stage.plane))
+
+    def _over(self, name: str, before: Look) -> Phase:
+        after = self._look()
+        seconds, spent = after.moment - before.moment, after.scrape - before.scrape
         written = ", ".join(f"{what} {number}" for what, number in spent.api_writes.items())
         self._say(
             f"{name}: {seconds:.1f} s, {self._fleet.size / seconds:.1f}/s; {spent.passes} passes, "
             f"{spent.mints} mints, {spent.api_requests} requests to the API server ({written}), "
             f"{spent.vault_requests} to Vault; {spent.cpu_seconds:.1f} CPU s"
         )
-        return Phase(seconds, spent)
+        return Phase(seconds, spent, between(before.servers, after.servers))
 
 
 def run_bench(plane: Plane, engine: EngineName, size: int, say: Say) -> Report:
@@ -167,7 +186,11 @@ def run_bench(plane: Plane, engine: EngineName, size: int, say: Say) -> Report:
         finally:
             bench.operator.stop()
         floors.append(_floor(stage, fleets[2], say))
-    floor = 2 * size / sum(seconds for seconds, _ in floors)
+    floor = 2 * size / sum(run.seconds for run in floors)
+    of_operator = _milliseconds(created.server_cpu_seconds, created.spent.cpu_seconds, size)
+    of_floor = _mean(
+        [_milliseconds(run.server_cpu_seconds, run.cpu_seconds, size) for run in floors],
+    )
     phases = {
         "create": created,
         "label_edit": edited,
@@ -182,7 +205,7 @@ def run_bench(plane: Plane, engine: EngineName, size: int, say: Say) -> Report:
         connections_per_second=round(size / created.seconds, 1),
         floor_per_second=round(floor, 1),
         ratio=round(size / created.seconds / floor, 3),
-        floor_runs_per_second=(round(size / floors[0][0], 1), round(size / floors[1][0], 1)),
+        floor_runs_per_second=(round(size / floors[0].seconds, 1), round(size / floors[1].seconds, 1)),
         api_writes_per_connection=_each(created, size),
         api_requests_per_connection=round(created.spent.api_requests / size, 2),
         vault_requests_per_connection=round(created.spent.vault_requests / size, 2),
@@ -196,15 +219,27 @@ def run_bench(plane: Plane, engine: EngineName, size: int, say: Say) -> Report:
         rotation_per_second=round(size / rotated.seconds, 1),
         deletion_per_second=round(size / deleted.seconds, 1),
         operator_cpu_seconds={name: round(phase.spent.cpu_seconds, 2) for name, phase in phases.items()},
-        floor_cpu_seconds=round(sum(cpu for _, cpu in floors) / len(floors), 2),
         operator_rss_mib=round(rss, 1),
+        cpu_ms_per_connection=of_operator,
+        floor_cpu_ms_per_connection=of_floor,
+        cpu_ratio=round(sum(of_floor.values()) / sum(of_operator.values()), 3),
     )
 
 
-def _floor(stage: Stage, fleet: Fleet, say: Say) -> tuple[float, float]:
-    seconds, cpu_seconds = stage.floor(fleet)
-    say(f"floor: {seconds:.1f} s, {fleet.size / seconds:.1f}/s; {cpu_seconds:.1f} CPU s")
-    return seconds, cpu_seconds
+def _floor(stage: Stage, fleet: Fleet, say: Say) -> FloorRun:
+    run = stage.floor(fleet)
+    say(f"floor: {run.seconds:.1f} s, {fleet.size / run.seconds:.1f}/s; {run.cpu_seconds:.1f} CPU s")
+    return run
+
+
+def _milliseconds(servers: Seconds, client_seconds: float, size: int) -> dict[str, float]:
+    """Per connection, of each server and of the client itself."""
+    spent = {"client": client_seconds, **servers}
+    return {name: round(1000 * seconds / size, 2) for name, seconds in spent.items()}
+
+
+def _mean(runs: list[dict[str, float]]) -> dict[str, float]:
+    return {name: round(sum(run[name] for run in runs) / len(runs), 2) for name in runs[0]}
 
 
 def _each(phase: Phase, size: int) -> dict[str, float]:

@@ -18,6 +18,7 @@ from bench.engines import EngineName, set_up
 from bench.fleet import Fleet
 from bench.floor import UNPACED
 from bench.readings import Scrape, Truth
+from bench.servers import Seconds, between, cpu_seconds
 from controlplane import Plane
 from controlplane.waiting import wait_until
 from deployment import Deployment, Operator, operator_kubeconfig
@@ -29,6 +30,15 @@ PROFILE: Final = "bench"
 OVERLAP_SECONDS: Final = 300
 LONG_SECONDS: Final = 1800.0
 """No phase of any size that we run takes longer: a run that hangs ends with a reason."""
+
+
+@dataclass(frozen=True)
+class FloorRun:
+    """What it took a bare client, in seconds: on the clock, of its own CPU time, of the servers'."""
+
+    seconds: float
+    cpu_seconds: float
+    server_cpu_seconds: Seconds
 
 
 @dataclass
@@ -81,20 +91,21 @@ class Stage:
             "patch", MCPServerProfile.PLURAL, PROFILE, "--type=merge", f"--patch={patch}", check=True
         )
 
-    def floor(self, fleet: Fleet) -> tuple[float, float]:
-        """Seconds in which a bare client provides the fleet, and the CPU seconds that it took; nothing is left."""
+    def floor(self, fleet: Fleet) -> FloorRun:
+        """A bare client provides the fleet; nothing is left."""
         crowd = self.crowd("create", fleet)
         bare = Process("bench.floor", str(self.kubeconfig), PROFILE, str(fleet.size), stdin=crowd.output)
-        begun = time.monotonic()
+        before, begun = cpu_seconds(self.plane), time.monotonic()
         crowd.go()
         result = json.loads(bare.line())
         seconds = time.monotonic() - begun
+        servers = between(before, cpu_seconds(self.plane))
         crowd.ended()
         bare.ended()
         self.crowd("delete", fleet).finish()
         self.truth.wait_gone(fleet, LONG_SECONDS)
         self.wait_leases(0)
-        return seconds, result["cpu_seconds"]
+        return FloorRun(seconds, result["cpu_seconds"], servers)
 
 
 class Process:
