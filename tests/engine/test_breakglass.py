@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fakes.world import NAMESPACE, World
+from fakes.world import LEASED, NAMESPACE, World
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
@@ -265,6 +265,24 @@ async def test_while_the_store_is_away_the_status_says_so_and_the_secret_is_gone
     assert not world.leases()
     assert counts(world) == (1, 1, 1, 1, 0)
     assert said(world, "Complete") == ("True", Reason.VERIFIED)
+
+
+@in_virtual_time
+async def test_what_the_backend_keeps_is_revoked_but_not_reported_dead() -> None:
+    world = World()
+    await world.start()
+    await working(world)
+    world.vault.stubborn.add(LEASED)
+    world.people.revoke("stop", spec(BY_PROFILE))
+    for _ in range(40):
+        await passing(1)
+        assert counts(world)[2] == 0
+        assert said(world, "Complete")[0] == "False"
+    assert world.leases()
+    world.vault.stubborn.clear()
+    await passing(360)
+    assert not world.leases()
+    assert counts(world) == (1, 1, 1, 1, 0)
 
 
 @in_virtual_time
