@@ -162,7 +162,7 @@ class Truth:
             found = self.connections(fleet)
             return len(found) == fleet.size and all(map(holds, found))
 
-        wait_until(all_hold, seconds, what)
+        wait_until(all_hold, seconds, what, pause=0.2)
 
     def wait_gone(self, fleet: Fleet, seconds: float) -> None:
         """Until there is none any more."""
