@@ -1,14 +1,18 @@
 """A database login in a DSN: it dies with its lease, so what is revoked is refused at once."""
 
+import json
 from collections.abc import Sequence
 
 import psycopg
 
 from leasehold.api.connection import MCPConnection
 from leasehold.api.reasons import Reason
+from leasehold.api.review import MCPConnectionReview
+from leasehold.api.revocation import MCPRevocation
 from story import Act, ConnectionStory
 from world import Credential, NotSeen, Refused, clock, condition
 
+DEPUTY = "bob@example.com"
 ACCEPTED = {Reason.ACTIVE, Reason.REVIEW_DUE}
 
 
@@ -75,14 +79,15 @@ class Orders(ConnectionStory):
 
 
 class MonthEnd(Orders):
-    """Nobody renews its lease."""
+    """Nobody renews its lease in time; then people decide about it, one after the other."""
 
     name = "month-end-orders"
     secret_name = "month-end-orders"
+    revocation = "stop-month-end"
 
     @property
     def acts(self) -> Sequence[Act]:
-        return (self.minted, self.used, self.expired)
+        return (self.minted, self.used, self.expired, self.approved, self.stopped, self.lifted)
 
     def expired(self) -> str:
         lease_end = self.connection().status.lease_end_time
@@ -96,3 +101,48 @@ class MonthEnd(Orders):
             f"the lease ended at {clock(lease_end)}: the Secret is gone, {self.refusal(self.current())}; "
             f"the record stays, of {connection.spec.owner.user} for {connection.spec.purpose.ticket}"
         )
+
+    def approved(self) -> str:
+        """A person stands up for it, and it goes on with a fresh credential."""
+        reviewer = self.world.user()
+        self.world.create(
+            MCPConnectionReview.KIND,
+            f"{self.name}-approved",
+            {
+                "connection": self.name,
+                "reviewer": reviewer,
+                "decision": "Approve",
+                "comment": "The books are not closed yet.",
+            },
+            namespace=self.namespace,
+        )
+        _, fresh = self.next_credential()
+        connection = self._ready()
+        return (
+            f"by {reviewer}: the lease ends at {clock(connection.status.lease_end_time)}; {self.use(fresh)}"
+        )
+
+    def stopped(self) -> str:
+        """Somebody throws the switch."""
+        spec = {
+            "target": {"connection": f"{self.namespace}/{self.name}"},
+            "reason": "Its login was seen in a public log.",
+            "requestedBy": self.world.user(),
+        }
+        self.world.create(MCPRevocation.KIND, self.revocation, spec)
+        self.until_ready_is(Reason.REVOKED)
+        complete = ("wait", f"mcprevocation/{self.revocation}", "--for=condition=Complete", "--timeout=20s")
+        self.world.plane.kubectl(*complete)
+        shown = self.world.plane.kubectl("get", "mcprevocation", self.revocation, "--no-headers").stdout
+        return (
+            f"kubectl create: {self.refusal(self.current())}; kubectl get mcpkill: {' '.join(shown.split())}"
+        )
+
+    def lifted(self) -> str:
+        """Another person lifts it; that alone brings nothing back."""
+        lift = {"spec": {"lift": {"by": DEPUTY, "reason": "The log is private again."}}}
+        command = ("patch", "mcprevocation", self.revocation, "--type=merge", f"--patch={json.dumps(lift)}")
+        self.world.plane.kubectl(*command, f"--as={DEPUTY}", "--as-group=system:masters")
+        connection = self.until_ready_is(Reason.HELD)
+        ready = condition(connection, "Ready")
+        return ready.message if ready is not None else ""

@@ -3,6 +3,7 @@
 Every wait of the demo goes through here, so that all of them end when the demo does."""
 
 import base64
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -83,6 +84,17 @@ class World:
         """One of them; None where there is none (any more)."""
         answer = self.plane.apiserver.get(f"{CONNECTIONS}/namespaces/{namespace}/mcpconnections/{name}")
         return MCPConnection.model_validate(answer.json()) if answer.status == 200 else None
+
+    def user(self) -> str:
+        """Who the onlooker is, as the API server knows them."""
+        review = json.loads(self.plane.kubectl("auth", "whoami", "--output=json").stdout)
+        return str(review["status"]["userInfo"]["username"])
+
+    def create(self, kind: str, name: str, spec: Mapping[str, object], namespace: str = "") -> None:
+        """Create one of our objects, as `kubectl create -f` does."""
+        metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
+        body = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+        self.plane.kubectl("create", "--filename=-", input=json.dumps(body))
 
     def credential(self, namespace: str, secret_name: str) -> Credential | None:
         """What a Secret holds now; None where there is no such Secret."""

@@ -20,7 +20,7 @@ TO_BE_SEEN = [
     f"{subject} {act}: "
     for subject, acts in {
         "support/support-bot-orders": ("minted", "used", "rotated", "old one ended", "revoked"),
-        "support/month-end-orders": ("minted", "used", "expired"),
+        "support/month-end-orders": ("minted", "used", "expired", "approved", "stopped", "lifted"),
         "shop/shop-assistant-catalog": (
             "minted",
             "used",

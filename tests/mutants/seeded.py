@@ -152,10 +152,10 @@ MUTANTS = (
         ("tests/engine/test_reviews.py", "after_a_lift"),
     ),
     Mutant(
-        "breakglass: what was asked to die is reported dead",
-        "operator/leasehold/core/revocation_status.py",
-        "if not seen.is_dead(entry))",
-        "if not seen.is_struck(entry))",
+        "breakglass: a token that is gone proves its lease dead",
+        ENGINE + "revoke.py",
+        "dead = not alive and lease is None and await",
+        "dead = not alive and await",
         ("tests/engine/test_breakglass.py", "backend_keeps"),
     ),
     Mutant(
