@@ -28,6 +28,7 @@ from leasehold.core.facts import (
     TokenFacts,
 )
 from leasehold.core.leader import LeaderClaim, LeaderRecord
+from leasehold.core.probe import Probed, ProbeTarget
 from leasehold.core.sealed import Sealed
 
 R = TypeVar("R", bound=Resource)
@@ -206,6 +207,18 @@ class Vault(Protocol):
 
     async def irrevocable_leases(self, store: MCPCredentialStore) -> int:
         """How many leases this Vault has given up revoking, whoever they belong to; asked as the operator."""
+        ...
+
+
+class Catalog(Protocol):
+    """What MCP servers expose."""
+
+    async def probe(self, target: ProbeTarget) -> Probed:
+        """The surface of a server as one principal sees it, read to its end, and who exposed it.
+
+        :raises NeedsPerson: refused, not understood, too large, or at an address that must not be connected
+        :raises TryLater: unreachable, slow, throttled, failing, or its session got lost
+        """
         ...
 
 

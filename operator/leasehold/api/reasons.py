@@ -85,4 +85,19 @@ class Reason(StrEnum):
     CLUSTER_UNAVAILABLE = "ClusterUnavailable"
     CONFLICT = "Conflict"
     MALFORMED = "Malformed"
+
+    # why a server's surface could not be read
+    UNAUTHORIZED = "Unauthorized"
+    FORBIDDEN = "Forbidden"
+    TLS_FAILED = "TLSFailed"
+    ADDRESS_DENIED = "AddressDenied"
+    REDIRECTED = "Redirected"
+    NOT_MCP = "NotMCP"
+    UNSUPPORTED_VERSION = "UnsupportedVersion"
+    TOO_LARGE = "TooLarge"
+    CURSOR_LOOP = "CursorLoop"
+    SESSION_LOST = "SessionLost"
+    SERVER_ERROR = "ServerError"
+    CREDENTIAL_ECHOED = "CredentialEchoed"
+
     INTERNAL_ERROR = "InternalError"

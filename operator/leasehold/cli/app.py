@@ -6,6 +6,7 @@ import typer
 
 from leasehold.cli.bootstrap import bootstrap
 from leasehold.cli.surface import surface
+from leasehold.cli.surface_probe import probe
 
 app = typer.Typer(
     name="leasehold",
@@ -15,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they would print local variables, and some are secret
 )
 app.add_typer(bootstrap, name="bootstrap")
+surface.command()(probe)
 app.add_typer(surface, name="surface")
 
 

@@ -30,11 +30,6 @@ class Output(StrEnum):
 _PRINTED: Final = {Output.JSON: as_json, Output.TEXT: as_text, Output.MARKDOWN: as_markdown}
 
 
-@surface.callback()
-def _group() -> None:
-    """Keeps `diff` a subcommand while it is the only one."""
-
-
 @surface.command()
 def diff(
     old: Annotated[Path, typer.Argument(help="What was approved; - is stdin.")],
