@@ -106,6 +106,17 @@ def test_a_forgotten_connection_leaves_no_series_and_forgetting_twice_changes_no
     assert {count for _, count in samples(text, "leasehold_fleet_ledger_entries")} == {0}
 
 
+def test_a_connection_told_twice_is_shown_once_and_again_after_it_was_forgotten() -> None:
+    fleet, connection = FleetMetrics(), active()
+    fleet.update(connection)
+    once = fleet.render()
+    fleet.update(connection)
+    assert fleet.render() == once
+    fleet.forget(connection.key)
+    fleet.update(connection)
+    assert samples(fleet.render(), "leasehold_connection_ready") == [(LABELS, 1)]
+
+
 def test_no_person_tool_address_or_lease_is_in_the_metrics() -> None:
     fleet = FleetMetrics()
     fleet.update(active())

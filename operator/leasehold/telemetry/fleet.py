@@ -61,13 +61,18 @@ class FleetMetrics:
     def __init__(self) -> None:
         self._lock = Lock()
         self._lines: tuple[dict[str, str], ...] = tuple({} for _ in PER_CONNECTION)
+        self._shown: dict[str, MCPConnection] = {}
         self._counted: dict[str, tuple[Reason, Counter[EntryState]]] = {}
         self._fleet_reasons: Counter[Reason] = Counter()
         self._fleet_states: Counter[EntryState] = Counter(dict.fromkeys(EntryState, 0))
 
     def update(self, connection: MCPConnection) -> None:
-        """This is how the connection looks now."""
-        key, reason = connection.key, _ready_reason(connection)
+        """This is how the connection looks now; what is shown already costs nothing."""
+        key = connection.key
+        if self._shown.get(key) is connection:
+            return
+        self._shown[key] = connection
+        reason = _ready_reason(connection)
         states = Counter(entry.state for entry in connection.status.ledger)
         lines = _lines(connection, reason, states)
         with self._lock:
@@ -81,6 +86,7 @@ class FleetMetrics:
 
     def forget(self, key: str) -> None:
         """The connection `namespace/name` is gone; an unknown one is no error."""
+        self._shown.pop(key, None)
         with self._lock:
             self._remove(key)
 
