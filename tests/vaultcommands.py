@@ -1,25 +1,27 @@
-"""Runs the commands that `leasehold bootstrap vault` prints, with Vault's own CLI, as an administrator would."""
+"""Runs the commands that `leasehold bootstrap vault` prints, with Vault's own CLI and kubectl, as an administrator
+would."""
 
 import os
 import subprocess
 from pathlib import Path
 
 from controlplane import Plane
-from controlplane.programs import VAULT, provide
+from controlplane.programs import KUBECTL, VAULT, provide
 
 
 def run_script(plane: Plane, script: str) -> str:
-    """Run it with `sh` as root of the plane's Vault; returns what it said."""
-    vault = provide(VAULT)
+    """Run it with `sh` as root of the plane's Vault and administrator of its cluster; returns what it said."""
     commands = plane.workdir / "commands"
     commands.mkdir(exist_ok=True)
-    _link(commands / "vault", vault)
+    _link(commands / "vault", provide(VAULT))
+    _link(commands / "kubectl", provide(KUBECTL))
     done = subprocess.run(
         ["sh", "-s"],
         input=script,
         env={
             "PATH": f"{commands}{os.pathsep}{os.defpath}",
             "HOME": str(plane.workdir),
+            "KUBECONFIG": str(plane.kubeconfig()),
             "VAULT_ADDR": plane.vault.address,
             "VAULT_TOKEN": plane.vault.root_token,
         },

@@ -118,6 +118,31 @@ def test_a_check_needs_somebody_who_logs_in(tmp_path: Path) -> None:
     assert "--service-account" in result.stderr
 
 
+def test_breakglass_prints_the_commands_of_each_server(tmp_path: Path) -> None:
+    record = {
+        **PROFILE,
+        "metadata": {"name": "wiki"},
+        "spec": {"owner": {"team": "t"}, "url": "https://w.example/mcp"},
+    }
+    result = CliRunner().invoke(
+        app, [*COMMAND, "--breakglass", "-f", written(tmp_path, STORE, PROFILE, record)]
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "# ==== https://orders-mcp.tools.svc/mcp" in result.stdout
+    assert "vault write auth/jwt-c17/role/mcp-orders" in result.stdout
+    assert "nothing for profile wiki" in result.stdout
+
+
+@pytest.mark.parametrize("other", ["--terraform", "--check"])
+def test_breakglass_is_neither_terraform_nor_a_check(tmp_path: Path, other: str) -> None:
+    result = CliRunner().invoke(
+        app, [*COMMAND, "--breakglass", other, "-f", written(tmp_path, STORE, PROFILE)]
+    )
+    assert result.exit_code == 2
+    assert "choose one" in result.stderr
+    assert result.stdout == ""
+
+
 def test_the_version_is_said() -> None:
     result = CliRunner().invoke(app, ["version"])
     assert result.exit_code == 0

@@ -12,6 +12,7 @@ from leasehold.api.store import MCPCredentialStore
 from leasehold.cli.bootstrap_check import Checked, check_logins, expected_logins
 from leasehold.cli.manifests import BadManifest, of_kind, read_documents
 from leasehold.core.bootstrap import vault_setup
+from leasehold.core.bootstrap_breakglass import as_breakglass_script
 from leasehold.core.bootstrap_roles import BootstrapOptions
 from leasehold.core.bootstrap_script import as_script
 from leasehold.core.bootstrap_terraform import as_terraform
@@ -62,6 +63,12 @@ def vault(
         str, typer.Option(help="As which it runs.")
     ] = OPERATOR_SERVICE_ACCOUNT,
     terraform: Annotated[bool, typer.Option("--terraform", help="Print Terraform, not commands.")] = False,
+    breakglass: Annotated[
+        bool,
+        typer.Option(
+            "--breakglass", help="Print how to end, without Leasehold, what the servers' connections have."
+        ),
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Print nothing to run; try it out, and say what is missing.")
     ] = False,
@@ -79,7 +86,10 @@ def vault(
         typer.Option(envvar="VAULT_ADDR", help="With --check: the Vault as it is reached from here."),
     ] = None,
 ) -> None:
-    """Print the commands (or Terraform) that prepare a Vault; or, with --check, log in and say what is missing."""
+    """Print the commands (or Terraform) that prepare a Vault; with --breakglass, those that end credentials while
+    Leasehold is down; with --check, log in and say what is missing."""
+    if breakglass + terraform + check > 1:
+        raise _refused("--breakglass, --terraform and --check are three different things: choose one")
     try:
         documents = read_documents(filename)
         stores = [
@@ -102,10 +112,11 @@ def vault(
             operator_service_account=operator_service_account,
         )
         setup = vault_setup(stores, profiles, options)
+        script = as_breakglass_script(stores, profiles) if breakglass else as_script(setup)
     except (BadManifest, OSError, Fault) as error:
         raise _refused(str(error)) from error
     if not check:
-        typer.echo(as_terraform(setup) if terraform else as_script(setup), nl=False)
+        typer.echo(as_terraform(setup) if terraform else script, nl=False)
         return
     logins = expected_logins(stores, profiles, role, address)
     if service_account is None or service_account.count("/") != 1 or not logins:

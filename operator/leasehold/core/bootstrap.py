@@ -54,15 +54,7 @@ def vault_setup(
         them; two stores would write the same role
     """
     known = {store.metadata.name: store for store in stores}
-    _require_one_vault(known.values())
-    minting = sorted(
-        (
-            Minting(_store_of(profile, recipe, known), profile, recipe)
-            for profile in profiles
-            if (recipe := profile.spec.credential) is not None
-        ),
-        key=lambda each: (*each.shared_role, each.profile.metadata.name),
-    )
+    minting = minting_profiles(known.values(), profiles)
     operator_roles = {store.spec.auth.mount: operator_role(store, options) for store in known.values()}
     roles = [
         connection_role(list(shared), options)
@@ -78,6 +70,26 @@ def vault_setup(
         roles=(*operator_roles.values(), *roles),
         notes=tuple(dict.fromkeys(_notes(minting, known.values(), options))),
         reviewer_token_file=options.reviewer_token_file,
+    )
+
+
+def minting_profiles(
+    stores: Collection[MCPCredentialStore], profiles: Iterable[MCPServerProfile]
+) -> list[Minting]:
+    """The profiles that mint, those that share a role next to each other.
+
+    :raises NeedsPerson: there is no store, or more than one Vault; a profile names a store that is not among
+        them
+    """
+    _require_one_vault(stores)
+    known = {store.metadata.name: store for store in stores}
+    return sorted(
+        (
+            Minting(_store_of(profile, recipe, known), profile, recipe)
+            for profile in profiles
+            if (recipe := profile.spec.credential) is not None
+        ),
+        key=lambda each: (*each.shared_role, each.profile.metadata.name),
     )
 
 
