@@ -78,6 +78,7 @@ HONEST = [
     "Page token: pass the value of nextPageToken.",
     "Path of the private key, ~/.ssh/id_ed25519 by default.",
     "Credentials are read from ~/.aws/credentials.",
+    "Load the variables from a .env file before you start the server.",
     "Finds secrets that were committed, such as .env files or SSH keys.",
     "Reads a file. Paths outside of the allowed directories, such as /etc/passwd, are refused.",
     "Posts a message to a conversation; include the full name of the chat.",

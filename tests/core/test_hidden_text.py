@@ -28,6 +28,7 @@ SMUGGLED = [
     ("\u845b\U000e0100\U000e0101", "\U000e0101"),
     ("a\x1b[8mhidden\x1b[0m", "\x1b\x1b"),
     ("a\x08\x7f\x00", "\x08\x7f\x00"),
+    ("safe\x08\x08\x08\x08evil", "\x08\x08\x08\x08"),
     ("\u3164\uffa0\u115f", "\u3164\uffa0\u115f"),
     ("\N{WAVING BLACK FLAG}" + TAGGED, TAGGED),
     ("\u05d0\u200f\u200f\u200e", "\u200f\u200e"),
@@ -48,6 +49,7 @@ HONEST = [
     "\ufeffA file that began with a byte order mark",
     "Donau\u00addampf\u00adschiff",
     "na\u00efve \u2014 \u201cquoted\u201d \u00a0 it\u2019s 5\u202f%",
+    "Matches at a word boundary, \x08x; C:\x07pp; ends with \x00",
     "Decoded wrongly: it\u00e2\u0080\u0099s",
     "x\u0301 \u1820\u180b",
 ]

@@ -102,7 +102,7 @@ _CREDENTIAL_REQUESTS: Final = (
     (
         _FILE_WORDS,
         r"(?<!\bis )(?<!\bare )(?<!\bbe )"
-        r"\b(?:read|open|cat|load|include|pass|send|attach|paste|upload|print|fetch)\b(?! from\b)"
+        r"\b(?:read|open|cat|include|pass|send|attach|paste|upload|print|fetch)\b(?! from\b)"
         rf"[^;!?]{{0,60}}?{_KEY_FILE}",
     ),
 )

@@ -37,6 +37,9 @@ _KEYCAP_BASE: Final = re.compile("[0-9#*]")
 
 _BREAKS: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SYMBOLS: Final = frozenset({"So", "Sm", "Sk", "Po", "Pd"})
+_ESCAPED_BY_MISTAKE: Final = "\x00\x07\x08"
+r"""What `\0`, `\a` and `\b` become where the description is a Python docstring with a pattern or a path in it."""
+
 _MARKS_OF_DIRECTION: Final = "\u061c\u200e\u200f"
 
 MAX_SHOWN: Final = 160
@@ -82,7 +85,11 @@ def code_span(text: str) -> str:
 
 def _escaped(match: re.Match[str]) -> str:
     character = match.group()
-    if _SUSPECT.match(character) and _is_honest(match.string, match.start(), right_to_left=False):
+    if (
+        character not in _ESCAPED_BY_MISTAKE
+        and _SUSPECT.match(character)
+        and _is_honest(match.string, match.start(), right_to_left=False)
+    ):
         return character
     return _BREAKS.get(character) or f"\\u{{{ord(character):04X}}}"
 
@@ -94,6 +101,8 @@ def _is_honest(text: str, at: int, *, right_to_left: bool) -> bool:
         return before.isalpha() and after.isalpha()
     if character == "\ufeff":
         return at == 0
+    if character in _ESCAPED_BY_MISTAKE:
+        return not (_SUSPECT.match(before) or _SUSPECT.match(after))
     if character == "\u200b":
         return _SPACELESS_SCRIPT.match(before) is not None
     if character in "\u200c\u200d":
