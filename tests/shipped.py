@@ -11,6 +11,7 @@ from controlplane import Plane
 from controlplane.waiting import wait_until
 from leasehold.adapters.cluster import KubernetesCluster
 from leasehold.api.connection import MCPConnection
+from leasehold.api.crd import KINDS
 from leasehold.api.names import GROUP, OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT, OPERATOR_USER
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
@@ -22,11 +23,13 @@ MANIFESTS = ROOT / "charts" / "manifests"
 
 
 def install(plane: Plane) -> None:
-    """CRDs, then the policies, then the rights; returns when the policies act."""
+    """CRDs, then the policies, then everybody's rights; returns when the policies act."""
     plane.kubectl("apply", "--filename", str(ROOT / "crds"))
     plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", str(ROOT / "crds"))
     plane.kubectl("apply", "--filename", str(MANIFESTS / "admission.yaml"))
     plane.kubectl("apply", "--filename", str(MANIFESTS / "rbac.yaml"))
+    plane.kubectl("apply", "--filename", str(MANIFESTS / "roles.yaml"))
+    wait_until(lambda: _serves_all_kinds(plane), 30, "all kinds are served")
     wait_until(lambda: _policies_act(plane), 30, "the admission policies act")
     wait_until(lambda: _may_watch(plane), 30, "the operator's rights are known")
 
@@ -58,6 +61,12 @@ def run_as(plane: Plane, token: str, scenario: Callable[[KubernetesCluster], Awa
             await cluster.close()
 
     return asyncio.run(connected())
+
+
+def _serves_all_kinds(plane: Plane) -> bool:
+    """A kind is established before its storage is there: that takes its first request, which may be refused."""
+    kinds = ",".join(f"{kind.PLURAL}.{GROUP}" for kind in KINDS)
+    return plane.kubectl("get", kinds, "--all-namespaces", "--output=name", check=False).returncode == 0
 
 
 def _may_watch(plane: Plane) -> bool:

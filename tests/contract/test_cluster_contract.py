@@ -8,6 +8,7 @@ import pytest
 
 from contract.worlds import ClusterWithClock, World, fake_world, real_world
 from controlplane import Plane
+from controlplane.waiting import wait_until
 from leasehold.api.connection import MCPConnection, MCPConnectionStatus
 from leasehold.api.names import FINALIZER, SecretAnnotation, SecretLabel
 from leasehold.api.reasons import Reason
@@ -497,7 +498,10 @@ def test_there_are_no_revocations_where_their_kind_is_not_installed(
         found = real_world(plane, operator_login).run(lambda cluster: cluster.list_revocations())
     finally:
         plane.kubectl("apply", "--filename", definition)
-        plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", definition)
+        listed = ["get", "mcprevocations", "--output=name"]
+        wait_until(
+            lambda: plane.kubectl(*listed, check=False).returncode == 0, 30, "the kind is served again"
+        )
     assert found == ()
 
 

@@ -29,6 +29,7 @@ CONTROLLERS = (
     "serviceaccount-token-controller",
     "garbage-collector-controller",
     "root-ca-certificate-publisher-controller",
+    "clusterrole-aggregation-controller",
 )
 
 
