@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from leasehold.api.base import rfc3339
+from leasehold.api.base import Resource, rfc3339
 from leasehold.api.connection import MAX_LEDGER_ENTRIES, EntryState, LedgerEntry, MCPConnection
 from leasehold.api.names import FINALIZER
 from leasehold.api.profile import CredentialType, MCPServerProfile
@@ -14,6 +14,8 @@ from leasehold.core.ledger import Ledger
 from leasehold.core.mint_hash import mint_hash
 from leasehold.core.observation import Observation
 from objects import NOON, a_connection, a_profile, a_store, an_entry
+
+R = TypeVar("R", bound=Resource)
 
 CREATED = NOON - timedelta(days=1)
 PROFILE, STORE = a_profile(), a_store()
@@ -61,6 +63,12 @@ def a_claim(
             "digest": "",
         }
     return a_connection(metadata=metadata, status=status, **fields)
+
+
+def an_edit_of(resource: R) -> R:
+    """The same object after somebody changed its spec."""
+    metadata = resource.metadata.model_copy(update={"generation": resource.metadata.generation + 1})
+    return resource.model_copy(update={"metadata": metadata})
 
 
 def an_observation(

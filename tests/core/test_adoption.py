@@ -43,6 +43,16 @@ def test_a_published_intent_becomes_current_with_what_the_secret_says() -> None:
     assert entry.mint_deadline_time is None
 
 
+def test_a_leased_certificate_keeps_its_end_when_it_is_adopted() -> None:
+    end = NOON + timedelta(days=30)
+    annotations = {**TRUE, SecretAnnotation.RESIDUAL_EXPOSURE_TIME: rfc3339(end)}
+    entry, token = adopted(annotations), adopted(annotations, type=CredentialType.TOKEN)
+    assert entry is not None
+    assert token is not None
+    assert (entry.residual_time, token.residual_time) == (end, None)
+    assert entry.expiry_time == NOON + timedelta(hours=1)
+
+
 @pytest.mark.parametrize(
     "forged",
     [

@@ -1,5 +1,6 @@
 """What is done about a connection, situation by situation."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,21 @@ from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.core.deadlines import lease_end, rotation_due
 from leasehold.core.decide import decide, next_wake
+from leasehold.core.faults import TryLater
 from leasehold.core.observation import Observation
+from leasehold.core.project import project
 from objects import NOON, a_profile, a_revocation, an_entry, the_fact_of
-from observations import EMPTY, a_claim, a_current, a_retiring, a_secret, an_intent, an_observation, hash_now
+from observations import (
+    EMPTY,
+    a_claim,
+    a_current,
+    a_retiring,
+    a_secret,
+    an_edit_of,
+    an_intent,
+    an_observation,
+    hash_now,
+)
 
 SECOND = timedelta(seconds=1)
 WAITING = {"backoff": {"failures": 1, "retryTime": "2026-11-20T12:00:05Z", "reason": "Unreachable"}}
@@ -24,6 +37,15 @@ def planned(*entries: LedgerEntry, **facts: object) -> Observation:
 
 def test_a_new_connection_is_minted_for() -> None:
     assert decide(an_observation()).mint is Reason.FIRST_MINT
+
+
+def test_a_failure_is_waited_for_until_somebody_edits_what_it_failed_with() -> None:
+    failed = project(an_observation(), TryLater(Reason.UNREACHABLE, "it is away"))
+    waiting = an_observation(a_claim(status=failed.to_wire()))
+    assert decide(waiting).mint is None
+    for kind in ("connection", "profile", "store"):
+        edited = replace(waiting, **{kind: an_edit_of(getattr(waiting, kind))})
+        assert decide(edited).mint is Reason.FIRST_MINT
 
 
 def test_a_valid_credential_is_left_alone() -> None:

@@ -15,6 +15,7 @@ from leasehold.api.base import Condition, ConditionStatus, rfc3339
 from leasehold.api.connection import EntryState, MCPConnectionStatus
 from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
+from leasehold.core.advice import advised
 from leasehold.core.checks import DENIALS, OBSTACLES, first_finding
 from leasehold.core.decide import standing
 from leasehold.core.faults import Conflict, Fault, NeedsPerson, OutcomeUnknown, TryLater
@@ -22,7 +23,7 @@ from leasehold.core.ledger import current
 from leasehold.core.observation import Observation
 from leasehold.core.project import LONGEST_RETRY_SECONDS, project
 from objects import NOON, a_profile, a_revocation, a_store, an_entry, the_fact_of
-from observations import a_claim, a_current, an_intent, an_observation
+from observations import a_claim, a_current, an_edit_of, an_intent, an_observation
 from strategies import EACH, observations
 
 UNREACHABLE = TryLater(Reason.UNREACHABLE, "store default cannot be reached")
@@ -250,7 +251,29 @@ def test_what_failed_is_told_until_it_is_tried_again() -> None:
     status = project(ALIVE, REFUSED)
     later = replace(again(ALIVE, status), now=NOON + timedelta(milliseconds=500))
     for kind in ("Ready", "Stalled", "Reconciling"):
-        assert told(project(later, None), kind).message == "permission denied"
+        message = told(project(later, None), kind).message
+        assert message == advised(REFUSED)
+        assert message.startswith("permission denied; ")
+
+
+def test_what_a_person_has_mended_is_told_no_more_while_something_else_is_waited_for() -> None:
+    away = project(ALIVE, UNREACHABLE)
+    older = a_claim([a_current()], created=NOON - timedelta(days=9))
+    disputed = project(replace(again(ALIVE, away), rivals=(older,)), None)
+    assert told(disputed, "Stalled").status is ConditionStatus.TRUE
+    settled = replace(again(ALIVE, disputed), now=NOON + timedelta(milliseconds=500))
+    status = project(settled, None)
+    assert status.backoff is not None
+    assert told(status, "Stalled").status is ConditionStatus.FALSE
+
+
+@pytest.mark.parametrize("kind", ["connection", "profile", "store"])
+def test_an_edit_ends_what_is_told_of_a_failure(kind: str) -> None:
+    failed = again(ALIVE, project(ALIVE, REFUSED))
+    edited = replace(failed, **{kind: an_edit_of(getattr(failed, kind))})
+    status = project(edited, None)
+    assert status.backoff is None
+    assert told(status, "Stalled").status is ConditionStatus.FALSE
 
 
 def test_a_condition_keeps_the_time_since_when_it_holds() -> None:

@@ -19,7 +19,7 @@ from controlplane.vaultsetup import (
 )
 from controlplane.waiting import wait_until
 from deployment import Deployment, Operator, condition
-from e2e.claims import claim, generations, message, the_secret, works
+from e2e.claims import claim, clear_status, generations, message, the_secret, wait_generation, works
 
 
 def verify_signature(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
@@ -107,6 +107,9 @@ def test_a_leased_certificate_is_signed_and_revoked_with_its_lease(
     certificate = x509.load_pem_x509_certificate(claimed.secret["certificate"].encode())
     verify_signature(certificate, x509.load_pem_x509_certificate(claimed.secret["issuing_ca"].encode()))
     assert claimed.connection.status.ledger[0].residual_time == certificate.not_valid_after_utc
+    clear_status(deployment, claimed.connection)
+    recovered = wait_generation(deployment, claimed.connection, 1)
+    assert recovered.status.ledger[0].residual_time == certificate.not_valid_after_utc
     deployment.patch(claimed.connection, {"spec": {"suspend": True}})
     suspended = deployment.wait_for(claimed.connection, "Suspended", status="False")
     assert generations(suspended) == {}

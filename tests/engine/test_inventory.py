@@ -5,7 +5,7 @@ from typing import Any
 from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
-from leasehold.engine.inventory import Inventory, version_of
+from leasehold.engine.inventory import LATE_EVENTS, Inventory, version_of
 from objects import a_connection, a_profile, a_store, an_entry
 
 
@@ -50,6 +50,16 @@ def test_a_deleted_object_does_not_come_back_by_a_late_event() -> None:
     assert taken(inventory, connection(12)) is None
     assert len(inventory.connections) == 0
     assert taken(inventory, connection(13)) is not None
+
+
+def test_only_so_many_deletions_are_remembered() -> None:
+    inventory = Inventory()
+    for number in range(LATE_EVENTS + 1):
+        taken(inventory, connection(10, f"orders-{number}"))
+        inventory.remove(MCPConnection, f"support/orders-{number}", 12)
+    assert taken(inventory, connection(11, f"orders-{LATE_EVENTS}")) is None
+    assert taken(inventory, connection(11, "orders-1")) is None
+    assert taken(inventory, connection(11, "orders-0")) is not None, "forgotten, for so much came after it"
 
 
 def test_a_late_deletion_does_not_remove_a_successor() -> None:

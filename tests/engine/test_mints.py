@@ -54,6 +54,19 @@ async def test_no_login_stays_above_what_it_could_not_end(kind: str) -> None:
     assert world.tokens() == []
 
 
+@pytest.mark.parametrize("kind", ["Static", "Expiring"])
+@in_virtual_time
+async def test_a_login_that_could_not_be_given_back_is_given_back_soon(kind: str) -> None:
+    world = World(kind)
+    world.vault.fail("revoke_accessor", TryLater(Reason.UNREACHABLE, "it is away"), times=2)
+    connection = await claimed(world)
+    assert len(world.tokens()) == 1
+    await passing(60)
+    assert world.tokens() == []
+    assert world.states(connection) == [(1, CURRENT)]
+    assert (world.ready(connection), world.vault.mints) == ("Active", 1)
+
+
 @in_virtual_time
 async def test_a_credential_is_replaced_before_it_ends_and_the_old_one_works_for_the_overlap() -> None:
     world = World()

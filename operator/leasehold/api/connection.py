@@ -192,6 +192,8 @@ class Backoff(ApiModel):
     """When it is tried again."""
     reason: StatedReason
     """Why it failed, as one CamelCase word."""
+    specs: Annotated[str, StringConstraints(max_length=64)] = ""
+    """Digest of the specs that it failed with; an edit of any of them ends the wait."""
 
 
 class Assurance(StrEnum):

@@ -41,6 +41,7 @@ class SecretAnnotation:
     TICKET: Final = f"{GROUP}/ticket"
     LEASE_END_TIME: Final = f"{GROUP}/lease-end-time"
     CREDENTIAL_EXPIRY_TIME: Final = f"{GROUP}/credential-expiry-time"
+    RESIDUAL_EXPOSURE_TIME: Final = f"{GROUP}/residual-exposure-time"
     ISSUED_TIME: Final = f"{GROUP}/issued-time"
     GENERATION: Final = f"{GROUP}/generation"
     ACCESSOR: Final = f"{GROUP}/accessor"

@@ -71,6 +71,7 @@ def _adopted(entry: LedgerEntry, meta: SecretMeta) -> LedgerEntry:
             "lease_id": entry.lease_id or lease_id_of(meta),
             "token_accessor": entry.token_accessor or token_accessor_of(meta),
             "expiry_time": expiry,
+            "residual_time": residual_of(entry.type, meta),
             "mint_deadline_time": None,
         }
     )
@@ -89,6 +90,13 @@ def token_accessor_of(meta: SecretMeta) -> str | None:
 def lease_id_of(meta: SecretMeta) -> str | None:
     """The lease that the Secret names, where it can be one."""
     return _bounded(meta.annotations.get(SecretAnnotation.LEASE_ID), 1024)
+
+
+def residual_of(kind: CredentialType, meta: SecretMeta) -> datetime | None:
+    """Until when a leased certificate convinces whoever asks nobody; nothing is decided by it, it is only said."""
+    if kind is not CredentialType.LEASE:
+        return None
+    return time_of(meta.annotations, SecretAnnotation.RESIDUAL_EXPOSURE_TIME)
 
 
 def _bounded(text: str | None, length: int) -> str | None:

@@ -57,8 +57,7 @@ def abandoned_because(o: Observation) -> str | None:
 
 def is_waiting(o: Observation) -> bool:
     """Work failed lately and is not due again yet."""
-    backoff = o.connection.status.backoff
-    return backoff is not None and o.now < backoff.retry_time
+    return o.backoff is not None and o.now < o.backoff.retry_time
 
 
 def _repair_is_due(o: Observation, present: LedgerEntry) -> bool:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from hashlib import sha256
 
-from leasehold.api.connection import MCPConnection
+from leasehold.api.connection import Backoff, MCPConnection
 from leasehold.api.hold import Hold
 from leasehold.api.profile import CredentialRecipe, MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
@@ -70,6 +71,21 @@ class Observation:
             self.matched_by,
             approved_time=approval.time if approval is not None else None,
         )
+
+    @cached_property
+    def specs(self) -> str:
+        """Digest of what people have decided about it: another one as soon as any of them edits."""
+        parts = [
+            f"{each.metadata.uid}/{each.metadata.generation}" if each is not None else "absent"
+            for each in (self.connection, self.profile, self.store)
+        ]
+        return sha256(" ".join(parts).encode()).hexdigest()[:16]
+
+    @property
+    def backoff(self) -> Backoff | None:
+        """What failed and is waited for; an edit ends the wait, for it may have been what was missing."""
+        known = self.connection.status.backoff
+        return known if known is not None and known.specs in ("", self.specs) else None
 
     @property
     def recipe(self) -> CredentialRecipe | None:

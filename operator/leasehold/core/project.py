@@ -11,6 +11,7 @@ from leasehold.api.connection import Backoff, EntryState, LedgerEntry, MCPConnec
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
 from leasehold.core import deadlines, ledger
+from leasehold.core.advice import advised
 from leasehold.core.checks import Effect, Finding, revocability
 from leasehold.core.decide import standing
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
@@ -84,7 +85,7 @@ class _Trouble:
 
 
 def _backoff(o: Observation, fault: Fault | None) -> Backoff | None:
-    before = o.connection.status.backoff
+    before = o.backoff
     if fault is None:
         return before if before is not None and o.now < before.retry_time else None
     failures = (before.failures if before else 0) + 1
@@ -93,20 +94,24 @@ def _backoff(o: Observation, fault: Fault | None) -> Backoff | None:
     if isinstance(fault, TryLater) and fault.retry_after_seconds is not None:
         seconds = max(seconds, min(fault.retry_after_seconds, LONGEST_RETRY_SECONDS))
     return Backoff(
-        failures=failures, retry_time=o.now + timedelta(seconds=max(seconds, 1)), reason=fault.reason
+        failures=failures,
+        retry_time=o.now + timedelta(seconds=max(seconds, 1)),
+        reason=fault.reason,
+        specs=o.specs,
     )
 
 
 def _trouble(o: Observation, fault: Fault | None, backoff: Backoff | None) -> _Trouble | None:
     if fault is not None:
-        return _Trouble(fault.reason, fault.message, isinstance(fault, NeedsPerson))
+        return _Trouble(fault.reason, advised(fault), isinstance(fault, NeedsPerson))
     if backoff is None:
         return None
     stalled = _condition(o.connection.status.conditions, "Stalled")
     reconciling = _condition(o.connection.status.conditions, "Reconciling")
     needs_person = stalled is not None and stalled.status is ConditionStatus.TRUE
+    its_own = stalled is not None and stalled.reason in (backoff.reason, _ready_reason(backoff.reason))
     told = reconciling.message if reconciling is not None else ""
-    return _Trouble(backoff.reason, told, needs_person)
+    return _Trouble(backoff.reason, told, needs_person and its_own)
 
 
 def _ready_finding(o: Observation, trouble: _Trouble | None) -> Finding:

@@ -106,6 +106,7 @@ def secret_annotations(
         SecretAnnotation.LEASE_ID: entry.lease_id,
         SecretAnnotation.ISSUED_TIME: _time(entry.issued_time),
         SecretAnnotation.CREDENTIAL_EXPIRY_TIME: _time(entry.expiry_time),
+        SecretAnnotation.RESIDUAL_EXPOSURE_TIME: _time(entry.residual_time),
     }
     return {name: value for name, value in annotations.items() if value is not None}
 

@@ -2,8 +2,9 @@
 
 Events at or below the version that is held are dropped: what we wrote ourselves comes back as an echo."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -11,8 +12,13 @@ from pydantic import ValidationError
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import MCPServerProfile
+from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.store import MCPCredentialStore
+from leasehold.core.faults import TryLater
+
+LATE_EVENTS = 10_000
+"""How many deletions are remembered against events that come late: far more than can be on their way at once."""
 
 R = TypeVar("R", bound=Resource)
 
@@ -66,7 +72,10 @@ class Shelf(Generic[R]):
         held = self._objects.get(key)
         if held is None or version_of(held.metadata.resource_version) > version:
             return None
+        self._deleted.pop(key, None)
         self._deleted[key] = version
+        if len(self._deleted) > LATE_EVENTS:
+            del self._deleted[next(iter(self._deleted))]
         return self._objects.pop(key)
 
 
@@ -86,6 +95,7 @@ class Inventory:
         self._by_profile: defaultdict[str, set[str]] = defaultdict(set)
         self._by_secret: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._reviews_of: defaultdict[str, set[str]] = defaultdict(set)
+        self._mints: Counter[str] = Counter()
 
     def shelf(self, kind: type[R]) -> Shelf[R]:
         """The shelf of that kind."""
@@ -173,6 +183,26 @@ class Inventory:
             for connection in self.connections
             if connection.spec.profile in profiles or self._names(connection, store)
         ]
+
+    @contextmanager
+    def minting_from(self, store: MCPCredentialStore) -> Iterator[None]:
+        """Around a mint: from its plan until its intent is in a ledger, nothing else tells that it needs the store.
+
+        :raises TryLater: the store is being deleted, or gone
+        """
+        held = self.store_by_uid(store.metadata.uid)
+        if held is None or held.metadata.deletion_timestamp is not None:
+            name = store.metadata.name
+            raise TryLater(Reason.STORE_UNAVAILABLE, f"MCPCredentialStore {name} is being deleted")
+        self._mints[store.metadata.uid] += 1
+        try:
+            yield
+        finally:
+            self._mints[store.metadata.uid] -= 1
+
+    def is_minted_from(self, store: MCPCredentialStore) -> bool:
+        """Whether a mint is under way."""
+        return self._mints[store.metadata.uid] > 0
 
     def ledgers_naming(self, store: MCPCredentialStore) -> list[MCPConnection]:
         """The connections whose ledger names a store: while there are any, it cannot go."""

@@ -91,14 +91,9 @@ class Minter:
         asked_at = self._gatherer.now()
         if self._fence.is_closing:
             raise Denied(Reason.LOST_RACE, "the operator stops: nothing is started any more")
-        try:
-            place = await self._preflight(order)
-            cluster_id = await self._revoker.cluster_id_lately(order.store)
-            login = await self._log_in(order, asked_at)
-        except Fault as fault:
-            self._reporter.metrics.minted("not begun", fault.reason, order.recipe.type)
-            raise
-        entry = await self._declare(work, order, place, cluster_id, login, asked_at)
+        with work.minting_from(order.store):
+            place, cluster_id, login = await self._prepare(order, asked_at)
+            entry = await self._declare(work, order, place, cluster_id, login, asked_at)
         await self._stop_if_denied(work, order, entry)
         answer = await self._ask_vault(work, order, entry, login)
         content, entry = await self._read(work, order, entry, login, answer, asked_at)
@@ -117,6 +112,16 @@ class Minter:
             )
         )
         self._reporter.minted(work.connection, entry, order.reason)
+
+    async def _prepare(self, order: Order, asked_at: datetime) -> tuple[SecretTarget, str, Login]:
+        """Steps 0 and 1: the place, which Vault it is, and the login there."""
+        try:
+            place = await self._preflight(order)
+            cluster_id = await self._revoker.cluster_id_lately(order.store)
+            return place, cluster_id, await self._log_in(order, asked_at)
+        except Fault as fault:
+            self._reporter.metrics.minted("not begun", fault.reason, order.recipe.type)
+            raise
 
     async def _preflight(self, order: Order) -> SecretTarget:
         """Step 0."""

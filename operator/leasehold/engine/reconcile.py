@@ -18,7 +18,7 @@ from leasehold.engine.gather import Gatherer
 from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.mint import Denied, Minter, order_for
-from leasehold.engine.recover import Recovery
+from leasehold.engine.recover import Recovery, owes_login
 from leasehold.engine.report import Reporter
 from leasehold.engine.revoke import Revoker
 from leasehold.engine.secrets import Secrets
@@ -35,6 +35,9 @@ class Again:
     mint_is_left: bool = False
     """A mint is due, which this pass was not to begin."""
 
+
+LOGIN_RETRY = timedelta(seconds=15)
+"""After a login could not be given back."""
 
 AT_ONCE = Again(timedelta(0))
 SOON = Again(timedelta(seconds=1))
@@ -119,6 +122,7 @@ class Reconciler:
                 await self._recovery.recover(work, o)
             for entry in plan.adoptions:
                 await self._adopt(work, o, entry)
+            await self._recovery.give_logins_back(work)
             if o.inspection is not None:
                 self._secrets.expect(work, o.inspection)
             if work.ledger and o.connection.metadata.deletion_timestamp is None:
@@ -225,6 +229,8 @@ class Reconciler:
     def _next(self, o: Observation, decided_at: datetime) -> Again:
         """A moment that came while the pass went on is due at once: its decision did not see it."""
         moments = [next_wake(replace(o, now=decided_at))]
+        if any(owes_login(entry) for entry in o.connection.status.ledger):
+            moments.append(o.now + LOGIN_RETRY)
         if ledger.current(o.connection.status.ledger) is not None:
             moments.append(self._inspector.due(o.connection, o.now))
         if o.connection.status.ledger or o.service_account_exists is False:

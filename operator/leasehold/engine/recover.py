@@ -10,7 +10,16 @@ from leasehold.api.names import SecretAnnotation
 from leasehold.api.profile import CredentialRecipe, CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.api.store import MCPCredentialStore
-from leasehold.core.adoption import accessor_of, generation_of, lease_id_of, ours, time_of, token_accessor_of
+from leasehold.core import ledger
+from leasehold.core.adoption import (
+    accessor_of,
+    generation_of,
+    lease_id_of,
+    ours,
+    residual_of,
+    time_of,
+    token_accessor_of,
+)
 from leasehold.core.facts import SecretMeta, TokenFacts
 from leasehold.core.faults import Fault, NeedsPerson
 from leasehold.core.identity import belongs_to
@@ -23,6 +32,12 @@ from leasehold.engine.work import Work
 from leasehold.ports import Cluster, Vault
 
 GIVEN_BACK = frozenset({CredentialType.EXPIRING, CredentialType.STATIC})
+
+
+def owes_login(entry: LedgerEntry) -> bool:
+    """A credential that nothing can revoke is published, and the login above it is alive for nothing."""
+    published = entry.state in (EntryState.CURRENT, EntryState.RETIRING)
+    return published and entry.type in GIVEN_BACK and bool(entry.accessor)
 
 
 class Recovery:
@@ -91,6 +106,7 @@ class Recovery:
             lease_id=lease_id_of(meta),
             mint_hash=o.mint_hash or "",
             secret_name=o.connection.spec.output.secret_name if o.connection.spec.output else "",
+            residual_time=residual_of(recipe.type, meta),
             reason=Reason.ADOPTED if alive else Reason.GONE_EARLY,
             issued_time=whole_seconds(_earliest(issued, o.now)),
             expiry_time=(
@@ -128,6 +144,12 @@ class Recovery:
             "somebody changed the Secret's annotations; annotate this connection with "
             "leasehold.dev/abandon-credentials: <reason> once its credentials have run out",
         )
+
+    async def give_logins_back(self, work: Work) -> None:
+        """Try again what failed right after a mint."""
+        for entry in work.ledger:
+            if owes_login(entry):
+                work.set_ledger(ledger.with_entry(work.ledger, await self.without_login(entry)))
 
     async def without_login(self, entry: LedgerEntry) -> LedgerEntry:
         """A credential that nothing can revoke needs no login token above it."""

@@ -9,6 +9,7 @@ from leasehold.api.names import FINALIZER
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.store import MCPCredentialStore
+from leasehold.core.advice import advised
 from leasehold.core.faults import Conflict, Fault, OutcomeUnknown, Vanished
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.revoke import Revoker
@@ -101,6 +102,8 @@ class Registrations:
         if FINALIZER not in store.metadata.finalizers:
             return None
         users = self._inventory.ledgers_naming(store)
+        if self._inventory.is_minted_from(store):
+            return timedelta(seconds=1)
         if not users:
             await self._cluster.remove_finalizer(store)
             return None
@@ -115,7 +118,7 @@ class Registrations:
             cluster_id = await self._revoker.cluster_id(store)
             await self._vault.irrevocable_leases(store)
         except Fault as fault:
-            return (ConditionStatus.FALSE, fault.reason, fault.message), None
+            return (ConditionStatus.FALSE, fault.reason, advised(fault)), None
         return (
             ConditionStatus.TRUE,
             Reason.ACTIVE,

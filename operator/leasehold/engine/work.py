@@ -1,5 +1,6 @@
 """A pass's own copy of a connection: the authority that it changes, and the one way to write it."""
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from leasehold.api.connection import (
@@ -11,6 +12,7 @@ from leasehold.api.connection import (
 )
 from leasehold.api.hold import Hold
 from leasehold.api.names import FINALIZER
+from leasehold.api.store import MCPCredentialStore
 from leasehold.core import revocations
 from leasehold.core.faults import Conflict, Fault, OutcomeUnknown, Vanished
 from leasehold.core.ledger import Ledger
@@ -63,6 +65,10 @@ class Work:
     def set_reviews(self, approval: ReviewRecord | None, rejection: ReviewRecord | None) -> None:
         """Change what people have said about the connection."""
         self.status = self.status.model_copy(update={"approval": approval, "rejection": rejection})
+
+    def minting_from(self, store: MCPCredentialStore) -> AbstractContextManager[None]:
+        """See `Inventory.minting_from`."""
+        return self._inventory.minting_from(store)
 
     def set_holds(self, holds: tuple[Hold, ...]) -> None:
         """Change what revocations leave on the connection."""
