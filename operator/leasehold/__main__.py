@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 
@@ -19,6 +20,8 @@ from leasehold.wiring import operator
 log = structlog.get_logger("leasehold")
 
 LONGEST_PAUSE_SECONDS = 15.0
+COLLECT_EVERY = (10_000, 20, 20)
+"""Python's own 700 costs half of the time in which a large fleet is read."""
 
 
 async def run(settings: Settings) -> int:
@@ -57,6 +60,7 @@ async def run(settings: Settings) -> int:
             await _first_of(elector.elected, over)
             if not over.is_set():
                 await _begin(engine, over)
+                gc.freeze()  # the fleet stays: to go through ten thousand connections holds the loop for 0.3 s
                 watcher.start()
             await over.wait()
             log.info("stopping")
@@ -100,6 +104,7 @@ def main() -> int:
         print(f"leasehold: {error}", file=sys.stderr)
         return 2
     configure_logs(settings.log_level)
+    gc.set_threshold(*COLLECT_EVERY)
     return asyncio.run(run(settings))
 
 
