@@ -93,7 +93,7 @@ def test_a_server_that_is_silent_about_what_it_does_not_know_is_asked_in_the_ear
         ("import sys; sys.exit('no module named shop')", Reason.UNREACHABLE, "no module named shop"),
         ("print('Listening on stdio')", Reason.MALFORMED, "cannot be read"),
         ("import sys; sys.stdout.write('x' * 9_000_000)", Reason.TOO_LARGE, "line"),
-        ('while True: print(\'{"jsonrpc":"2.0","method":"n"}\')', Reason.TOO_LARGE, "in all"),
+        ('while True: print(\'{"jsonrpc":"2.0","method":"n"}\')', Reason.TOO_LARGE, "messages"),
         ("import time; time.sleep(600)", Reason.TIMEOUT, "2 s"),
         ("import sys\nwhile True: sys.stderr.write('x' * 9999)", Reason.TIMEOUT, "2 s"),
     ],

@@ -1,7 +1,7 @@
 """A server decides how much it sends and how long it takes; these are the bounds of what one probe accepts.
 
-They are far above honest servers (the largest public ones list a few hundred tools in a few hundred
-kilobytes) and far below what would hurt the operator."""
+They are far above honest servers (hundreds of tools make hundreds of kilobytes) and far below what would hurt
+the operator. What is larger could not be kept either: an object of the API server holds 1.5 MiB."""
 
 from dataclasses import dataclass
 
@@ -19,9 +19,9 @@ class ProbeLimits:
     """Without a byte from the server."""
     connect_seconds: float = 5.0
     goodbye_seconds: float = 2.0
-    body_bytes: int = 4 << 20
+    body_bytes: int = 2 << 20
     """One answer: a body, one event of a stream, or one line of a command's output."""
-    total_bytes: int = 8 << 20
+    total_bytes: int = 4 << 20
     header_bytes: int = 8190
     """One line of a header."""
     headers: int = 64
@@ -32,6 +32,8 @@ class ProbeLimits:
     cursor_chars: int = 8192
     messages: int = 300
     """Requests, notifications and replies that we send."""
+    heard_messages: int = 2000
+    """Messages that the server sends: answers, and all that it says besides."""
 
 
 class Budget:
@@ -43,6 +45,7 @@ class Budget:
         self._pages = 0
         self._items = 0
         self._messages = 0
+        self._heard = 0
 
     def receive(self, count: int) -> None:
         """Bytes came in. Raises TooLarge, as everything here."""
@@ -58,6 +61,12 @@ class Budget:
             raise too_large(f"it lists more than {self.limits.items} items")
         if self._pages > self.limits.pages:
             raise too_large(f"its lists have more than {self.limits.pages} pages")
+
+    def hear(self) -> None:
+        """One more message came in."""
+        self._heard += 1
+        if self._heard > self.limits.heard_messages:
+            raise too_large(f"it sent more than {self.limits.heard_messages} messages")
 
     def send(self) -> None:
         """One more message goes out."""

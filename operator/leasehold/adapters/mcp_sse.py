@@ -39,6 +39,7 @@ class EventStream:
         self._http = http
         self._url = url
         self._answer = answer
+        self._budget = budget
         self._reader = EventReader(budget.limits.body_bytes)
         self._events: list[Event] = []
         self._endpoint = url
@@ -74,6 +75,7 @@ class EventStream:
             event = await self._next()
             if event.name != "message" or not event.data:
                 continue
+            self._budget.hear()
             told = message_of(event.data)
             if is_response(told):
                 return result_of(told, request_id, method)

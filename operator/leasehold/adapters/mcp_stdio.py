@@ -69,6 +69,7 @@ class Pipe:
         await self.tell(request(sent, method, enveloped(params) if self.stateless else params))
         while True:
             told = message_of(await self._line())
+            self._budget.hear()
             if is_response(told) and not self._is_late(told):
                 return result_of(told, sent, method)
             if is_request(told):

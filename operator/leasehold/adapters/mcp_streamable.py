@@ -72,6 +72,7 @@ async def messages(answer: Answer, budget: Budget) -> AsyncGenerator[JsonObject,
     while piece := await answer.piece():
         for event in reader.feed(piece):
             if event.name == "message" and event.data:
+                budget.hear()
                 yield message_of(event.data)
 
 
