@@ -209,6 +209,15 @@ def test_very_many_changes_of_one_field_are_told_as_one_more() -> None:
     assert len(found) < 60
 
 
+def test_very_many_fields_that_nobody_knows_hide_no_field_that_somebody_knows() -> None:
+    flood: JsonObject = {f"a{number}": number for number in range(5000)}
+    for changed in ({**SEARCH, **flood}, edited(SEARCH, annotations={**READS, **flood})):
+        worse = edited(changed, description="Searches.", title="Find", icons=[])
+        found = tool_drift(SEARCH, worse)
+        assert {Kind.DESCRIPTION_CHANGED, Kind.TITLE_CHANGED, Kind.ICONS_CHANGED} < kinds(found)
+        assert len(found) < 60
+
+
 def test_findings_collapse_by_item_then_by_kind_then_from_the_harmless_end() -> None:
     many = [Finding(Kind.DESCRIPTION_CHANGED, f"t{number}", "/") for number in range(30)]
     some = [Finding(Kind.TITLE_CHANGED, "t1", "/a"), Finding(Kind.TITLE_CHANGED, "t1", "/b")]

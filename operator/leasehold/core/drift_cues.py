@@ -131,6 +131,9 @@ _DENIED: Final = re.compile(rf"(?:{_NOT}|\bno need to\b)(?: (?:ever|directly|try
 _LONGEST_DENIAL: Final = 24
 
 _FOLDED: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "*": None, "`": None})
+_LONG_LIGATURES: Final = re.compile("[\ufdf0-\ufdff]")
+"""Whole Arabic phrases, which NFKC writes out: one character would become eighteen."""
+
 _BLANKS: Final = re.compile(r"\s+")
 _MORE_THAN_A_WORD: Final = re.compile(r"[\s<\[]")
 """Most strings of a surface are names, and no cue is one word unless it is a mark."""
@@ -206,5 +209,5 @@ def _names_a_credential(name: str) -> bool:
 
 def _plain(text: str) -> str:
     """As a model would read it: no tricks with lookalike widths, hidden characters, emphasis or line breaks."""
-    seen = unicodedata.normalize("NFKC", without_hidden(text))
+    seen = unicodedata.normalize("NFKC", _LONG_LIGATURES.sub("", without_hidden(text)))
     return _BLANKS.sub(" ", seen.translate(_FOLDED)).casefold()

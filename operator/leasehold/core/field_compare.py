@@ -18,7 +18,7 @@ DISPLAY: Final[Mapping[str, FindingKind]] = {
 
 MAX_PATH: Final = 256
 _MAX_CHANGES: Final = 50
-"""Places of one field that are told singly; if there are more, the field itself is told, too."""
+"""Places of one field, and fields that nobody knows, that are told singly; one finding stands for the rest."""
 
 
 def a_finding(kind: FindingKind, item: str, path: str, before: str = "", after: str = "") -> Finding:
@@ -33,13 +33,24 @@ def field_findings(
     kinds: Mapping[str, FindingKind],
     otherwise: FindingKind,
 ) -> Iterator[Finding]:
-    """What differs between two objects, the old and the new; the kind is that of the field, or `otherwise`."""
-    old, new = fields
-    for field in sorted(old.keys() | new.keys()):
-        before, after = ({field: each[field]} if field in each else {} for each in fields)
-        kind = kinds.get(field, otherwise)
-        found = list(islice(changes(before, after, path), _MAX_CHANGES + 1))
-        for change in found[:_MAX_CHANGES]:
-            yield a_finding(kind, item, change.path, change.before, change.after)
-        if len(found) > _MAX_CHANGES:
-            yield a_finding(kind, item, pointer(path, field))
+    """What differs between two objects, the old and the new; the kind is that of the field, or `otherwise`. A
+    server that makes up thousands of fields is told once for all that are too many."""
+    unknown = 0
+    for field in sorted(fields[0].keys() | fields[1].keys()):
+        if field in kinds:
+            yield from _field_findings(item, path, fields, field, kinds[field])
+        elif unknown <= _MAX_CHANGES:
+            found = list(_field_findings(item, path, fields, field, otherwise))
+            unknown += bool(found)
+            yield from found if unknown <= _MAX_CHANGES else [a_finding(otherwise, item, path)]
+
+
+def _field_findings(
+    item: str, path: str, fields: tuple[JsonObject, JsonObject], field: str, kind: FindingKind
+) -> Iterator[Finding]:
+    old, new = ({field: each[field]} if field in each else {} for each in fields)
+    found = list(islice(changes(old, new, path), _MAX_CHANGES + 1))
+    for change in found[:_MAX_CHANGES]:
+        yield a_finding(kind, item, change.path, change.before, change.after)
+    if len(found) > _MAX_CHANGES:
+        yield a_finding(kind, item, pointer(path, field))

@@ -4,6 +4,7 @@ need some of them honestly."""
 
 import re
 import unicodedata
+from itertools import islice
 from typing import Final
 
 _CONTROL: Final = "\x00-\x08\x0e-\x1f\x7f"
@@ -43,19 +44,22 @@ r"""What `\0`, `\a` and `\b` become where the description is a Python docstring 
 _MARKS_OF_DIRECTION: Final = "\u061c\u200e\u200f"
 
 MAX_SHOWN: Final = 160
+MAX_HIDDEN: Final = 10_000
 
 
 def hidden(text: str) -> str:
-    """The characters of a text that no reader sees and no honest writing needs, in their order."""
+    """The characters of a text that no reader sees and no honest writing needs, in their order; the first
+    `MAX_HIDDEN` of them, which are many more than anybody can explain."""
     if not _SUSPECT.search(text):
         return ""
     plain = _FLAG.sub("\U0001f3f4", text)
     right_to_left = _RIGHT_TO_LEFT.search(plain) is not None
-    return "".join(
+    found = (
         match.group()
         for match in _SUSPECT.finditer(plain)
         if not _is_honest(plain, match.start(), right_to_left=right_to_left)
     )
+    return "".join(islice(found, MAX_HIDDEN))
 
 
 def without_hidden(text: str) -> str:
