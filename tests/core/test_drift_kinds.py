@@ -141,6 +141,7 @@ def test_a_change_of_a_tool_has_its_kind(
         (("https://a.example", None), ("https://a.example", "B"), {Kind.CERTIFICATE_ISSUER_CHANGED}),
         (("https://a.example", "A"), ("https://b.example", "A"), {Kind.ORIGIN_CHANGED}),
         (("http://a.example", None), ("https://a.example", "A"), {Kind.ORIGIN_CHANGED}),
+        (("stdio:", None), ("https://a.example", "A"), {Kind.ORIGIN_CHANGED}),
         (
             ("https://a.example", "A"),
             ("http://a.example", None),

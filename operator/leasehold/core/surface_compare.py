@@ -127,7 +127,7 @@ def _identity_findings(old: Identity | None, new: Identity | None) -> Iterator[F
     if old is None or new is None:
         return
     yield from _if_changed(FindingKind.ORIGIN_CHANGED, "/identity/origin", old.origin, new.origin)
-    if not old.origin.startswith("http:"):  # there was no certificate
+    if old.origin.startswith("https:"):  # elsewhere there was no certificate
         kind, path = FindingKind.CERTIFICATE_ISSUER_CHANGED, "/identity/tlsIssuer"
         yield from _if_changed(kind, path, old.tls_issuer or "", new.tls_issuer or "")
 
