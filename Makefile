@@ -36,8 +36,9 @@ format: install ## rewrite the code in the project's format
 	$(VENV)/bin/ruff format .
 
 .PHONY: servers
-servers: install ## find or build etcd, Kubernetes, Vault and PostgreSQL
+servers: install ## find or build etcd, Kubernetes, Vault and PostgreSQL, and install published MCP servers
 	PYTHONPATH=tests $(PY) -m controlplane build
+	PYTHONPATH=tests $(PY) -m mcpservers
 
 .PHONY: up
 up: install ## start a local control plane and keep it until Ctrl-C
@@ -46,6 +47,7 @@ up: install ## start a local control plane and keep it until Ctrl-C
 .PHONY: test
 test: install ## the whole suite, real servers included, provisioning what is missing
 	PYTHONPATH=tests $(PY) -m controlplane build
+	PYTHONPATH=tests $(PY) -m mcpservers
 	$(VENV)/bin/pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: test-kind
