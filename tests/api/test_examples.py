@@ -12,6 +12,7 @@ from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import MCPServerProfile
 from leasehold.core.sealed import Sealed
 from leasehold.core.secret_content import secret_content
+from runbook import manifests
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = [
@@ -51,6 +52,19 @@ def test_an_example_is_valid_for_models_and_server(path: Path, crd_server: CrdSe
 
         assert judgement.accepted, judgement.causes
         assert set(document["spec"]) <= set(judgement.stored["spec"])
+
+
+@pytest.mark.parametrize("body", manifests(), ids=lambda body: body["metadata"]["name"])
+def test_a_manifest_of_the_runbook_is_valid_for_the_server(
+    body: dict[str, Any], crd_server: CrdServer
+) -> None:
+    kind = BY_KIND[body["kind"]]
+    metadata = body["metadata"] | ({"namespace": "default"} if kind.NAMESPACED else {})
+
+    judgement = crd_server.judge(kind, {**body, "metadata": metadata})
+
+    assert judgement.accepted, judgement.causes
+    assert set(body["spec"]) <= set(judgement.stored["spec"])
 
 
 @pytest.mark.parametrize("path", files_below(EXAMPLES / "connections"), ids=lambda path: path.stem)

@@ -2,28 +2,17 @@
 
 import json
 import re
-from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
-import yaml
 
 from corpus_cases import BY_KIND
 from leasehold.api.crd import COLUMNS
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import Lift, MCPRevocation, RevocationTarget
+from runbook import PAGE, manifests
 
-PAGE = (Path(__file__).parents[2] / "docs" / "breakglass.md").read_text()
-FENCED = re.compile(r"^( *)```yaml\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
-TYPED = re.compile(r"<<'YAML'\n(.*?)^YAML$", re.DOTALL | re.MULTILINE)
 PATCHES = re.compile(r" -p '(\{.*?\})'$", re.MULTILINE)
-
-
-def objects() -> list[dict[str, Any]]:
-    """Every manifest on the page, on its own or typed into a command."""
-    texts = [dedent(text) for _, text in FENCED.findall(PAGE)] + TYPED.findall(PAGE)
-    return [each for text in texts for each in yaml.safe_load_all(text)]
 
 
 def table(*header: str) -> list[list[str]]:
@@ -33,14 +22,17 @@ def table(*header: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
 
 
-@pytest.mark.parametrize("body", objects(), ids=lambda body: body["metadata"]["name"])
+@pytest.mark.parametrize("body", manifests(), ids=lambda body: body["metadata"]["name"])
 def test_every_manifest_is_valid(body: dict[str, Any]) -> None:
     BY_KIND[body["kind"]].model_validate(body)
 
 
 def test_there_is_a_manifest_for_every_way_to_name_a_target() -> None:
     named = {
-        field for body in objects() if body["kind"] == MCPRevocation.KIND for field in body["spec"]["target"]
+        field
+        for body in manifests()
+        if body["kind"] == MCPRevocation.KIND
+        for field in body["spec"]["target"]
     }
     assert named == {each.alias or name for name, each in RevocationTarget.model_fields.items()}
 
