@@ -158,9 +158,10 @@ def test_a_tool_that_begins_to_take_a_credential_is_dangerous(name: str) -> None
     }
     found = tool_drift(REFUND, edited(REFUND, inputSchema=schema))
     assert FindingKind.CREDENTIAL_PARAMETER_ADDED in kinds(found)
-    assert FindingKind.CREDENTIAL_PARAMETER_ADDED not in kinds(
-        tool_drift(edited(REFUND, inputSchema=schema), REFUND)
-    )
+    asking = edited(REFUND, inputSchema=schema)
+    assert kinds(tool_drift(asking, REFUND)) == {FindingKind.INPUT_SCHEMA_CHANGED}
+    stricter = edited(REFUND, inputSchema={**schema, "required": ["order"]})
+    assert kinds(tool_drift(asking, stricter)) == {FindingKind.INPUT_SCHEMA_CHANGED}
 
 
 @pytest.mark.parametrize("name", ["page_token", "key", "token", "keyword", "passenger", "secret_name"])

@@ -84,6 +84,9 @@ TOOL_CHANGES: list[tuple[JsonObject, JsonObject, set[FindingKind]]] = [
     (SEARCH, edited(SEARCH, inputSchema={"type": "object"}), {Kind.INPUT_SCHEMA_CHANGED}),
     (SEARCH, edited(SEARCH, outputSchema={"type": "object"}), {Kind.OUTPUT_SCHEMA_CHANGED}),
     (SEARCH, {**SEARCH, "x-new": None}, {Kind.TOOL_FIELD_CHANGED}),
+    ({**SEARCH, "x": [True]}, {**SEARCH, "x": [1]}, {Kind.TOOL_FIELD_CHANGED}),
+    ({**SEARCH, "x": False}, {**SEARCH, "x": 0}, {Kind.TOOL_FIELD_CHANGED}),
+    ({**SEARCH, "x": 2**53}, {**SEARCH, "x": 2**53 + 1}, {Kind.TOOL_FIELD_CHANGED}),
     (SEARCH, edited(SEARCH, execution={"taskSupport": "optional"}), {Kind.TOOL_FIELD_CHANGED}),
     (SEARCH, edited(SEARCH, execution={"taskSupport": "forbidden"}), {Kind.DEFAULT_MADE_EXPLICIT}),
     (SEARCH, edited(SEARCH, annotations={**READS, "idempotentHint": False}), {Kind.DEFAULT_MADE_EXPLICIT}),
@@ -192,6 +195,15 @@ def test_duplicates_that_were_approved_are_not_found_again() -> None:
     old = saved(a_surface([SEARCH, other]))
     assert kinds(compare(old, saved(a_surface([SEARCH, edited(other, title="T")])))) == {Kind.TITLE_CHANGED}
     assert Kind.DUPLICATE_TOOL_NAME in kinds(compare(old, saved(a_surface([SEARCH, other, REFUND, other]))))
+
+
+def test_numbers_of_one_canonical_form_are_one_number() -> None:
+    assert tool_drift({**SEARCH, "x": [1, 1.5]}, {**SEARCH, "x": [1.0, 1.5]}) == ()
+
+
+def test_a_finding_is_told_once() -> None:
+    found = compare(saved(a_surface()), saved(a_surface([SEARCH, REFUND, REFUND, REFUND])))
+    assert len(found) == 2
 
 
 def test_a_finding_says_where_and_what() -> None:
