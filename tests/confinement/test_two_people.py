@@ -10,7 +10,7 @@ from bindings import bind, bound, grant, may, unbind_everywhere
 from contract.worlds import RealPeople
 from controlplane.waiting import wait_until
 from intruder import Intruder
-from leasehold.api.names import OPERATOR_USER
+from leasehold.api.names import API_VERSION, OPERATOR_USER
 from leasehold.api.revocation import MCPRevocation
 from objects import a_connection
 
@@ -61,7 +61,7 @@ def thrown(people: RealPeople, security: Intruder) -> Iterator[str]:
 
 def a_revocation(name: str, requested_by: str, **spec: Any) -> dict[str, Any]:
     return {
-        "apiVersion": "leasehold.dev/v1alpha1",
+        "apiVersion": API_VERSION,
         "kind": MCPRevocation.KIND,
         "metadata": {"name": name},
         "spec": {
@@ -134,9 +134,11 @@ def test_to_write_revocations_is_not_to_lift_them(thrown: str, bob: Intruder, ad
 
 
 def test_nobody_stops_in_another_name(security: Intruder, admin: Intruder) -> None:
-    refused = security.tries("POST", REVOCATIONS, a_revocation("inc-2", "security-deputy"))
-    assert refused.status == 403
-    assert "whoever creates the revocation" in refused.message
+    forged = a_revocation("inc-2", "security-deputy")
+    applied = ("PATCH", f"{REVOCATIONS}/inc-2?fieldManager=x", forged, "application/apply-patch+yaml")
+    for refused in (security.tries("POST", REVOCATIONS, forged), security.tries(*applied)):
+        assert refused.status == 403
+        assert "whoever creates the revocation" in refused.message
     assert stored(admin, f"{REVOCATIONS}/inc-2") is None
 
 
@@ -214,7 +216,7 @@ def test_even_an_administrator_does_not_report_in_the_name_of_the_operator(
     assert "Only Leasehold writes status" in reply.message
 
 
-def test_git_applies_connections_and_neither_stops_nor_lifts(
+def test_git_applies_connections_and_neither_stops_nor_lifts_nor_reviews(
     people: RealPeople, thrown: str, admin: Intruder
 ) -> None:
     plane = people.plane
@@ -225,8 +227,22 @@ def test_git_applies_connections_and_neither_stops_nor_lifts(
     wait_until(lambda: may(plane, user, "create", "mcpconnections", namespace), 30, "Git may apply")
     git = Intruder(plane, plane.service_account_token(home, "gitops", lifetime_seconds=600))
     connection = a_connection(namespace=namespace)
-    path = f"/apis/leasehold.dev/v1alpha1/namespaces/{namespace}/mcpconnections"
-    assert git.tries("POST", path, connection.to_wire()).status == 201
+    ours = f"/apis/leasehold.dev/v1alpha1/namespaces/{namespace}"
+    assert git.tries("POST", f"{ours}/mcpconnections", connection.to_wire()).status == 201
+    review = {
+        "connection": connection.metadata.name,
+        "reviewer": user,
+        "decision": "Approve",
+        "comment": "in Git",
+    }
+    written = {
+        "apiVersion": API_VERSION,
+        "kind": "MCPConnectionReview",
+        "metadata": {"name": "git"},
+        "spec": review,
+    }
+    assert git.tries("POST", f"{ours}/mcpconnectionreviews", written).status == 403
+    assert admin.tries("GET", f"{ours}/mcpconnectionreviews").body["items"] == []
     assert git.tries("POST", REVOCATIONS, a_revocation("from-git", user)).status == 403
     assert git.patches(thrown, a_lift(user)).status == 403
     assert git.tries("DELETE", thrown).status == 403
