@@ -43,6 +43,8 @@ ORPHAN_PREFIX: Final = "orphan:"
 ORPHAN_RETRY: Final = timedelta(seconds=15)
 LONGEST_NAP: Final = timedelta(hours=1)
 LONGEST_RETRY_SECONDS: Final = 60.0
+TAKEN_AT_ONCE: Final = 100
+"""Listed objects, until others have their turn in the loop."""
 STUCK_SECONDS: Final = 900.0
 """No pass may take longer: the longest mint is 600 s, and every other request is bounded."""
 
@@ -296,6 +298,7 @@ class Engine:
             self._metrics.reconciled(self._loop.time() - started, outcome)
             if again is not None:
                 self._queue.add_at(key, self._loop.time() + min(again, LONGEST_NAP).total_seconds())
+            await asyncio.sleep(0)  # most passes wait for nobody: a whole fleet of them would hold the loop
 
     async def _pass(self, key: str, urgent_only: bool) -> timedelta | None:
         if key.startswith(STORE_PREFIX):
@@ -350,9 +353,11 @@ class Engine:
             known = self._inventory.shelf(kind).keys()
             listed, unreadable = await self._cluster.list_all(kind)
             there = {resource.key for resource in listed} | set(unreadable)
-            for resource in listed:
+            for number, resource in enumerate(listed):
                 if self._inventory.put(resource):
                     self._changed(resource)
+                if number % TAKEN_AT_ONCE == 0:
+                    await asyncio.sleep(0)
             for key in known - there:
                 await self._forget_if_gone(kind, key)
         await self._breakglass.refresh()
