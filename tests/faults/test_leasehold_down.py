@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from contract.worlds import RealPeople
 from controlplane import ControlPlane
 from controlplane.vaultsetup import setup_token_role
 from deployment import Deployment, Operator, operator_kubeconfig
 from e2e.claims import claim, the_secret, works
-from leasehold.api.names import API_VERSION
-from leasehold.api.revocation import MCPRevocation
 from leasehold.cli.app import app
 from vaultcommands import run_script
 
@@ -100,20 +99,14 @@ def test_a_revocation_that_was_created_meanwhile_denies_when_leasehold_is_back(
     profile = claimed.connection.spec.profile
     (part,) = printed(deployment, tmp_path, profile)
     operator.kill()
-    deployment.plane.apply(
-        {
-            "apiVersion": API_VERSION,
-            "kind": MCPRevocation.KIND,
-            "metadata": {"name": "while-down"},
-            "spec": {"target": {"profile": profile}, "reason": "leaked", "requestedBy": "admin"},
-        }
-    )
+    people = RealPeople(own_plane)
+    people.revoke("while-down", {"target": {"profile": profile}, "reason": "leaked"})
     try:
         run_script(own_plane, part + "\n" + way_back(part))
         operator.start()
         revoked = deployment.wait_for(claimed.connection, "Revoked", 60)
         assert revoked.status.last_generation == 1
         complete = "--for=jsonpath={.status.conditions[?(@.type=='Complete')].reason}=Verified"
-        deployment.plane.kubectl("wait", complete, "--timeout=60s", "mcpkill/while-down")
+        own_plane.kubectl("wait", complete, "--timeout=60s", "mcpkill/while-down")
     finally:
-        deployment.plane.kubectl("delete", "mcpkill", "while-down")
+        people.remove_revocations()
