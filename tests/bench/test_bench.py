@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from bench.engines import ENGINES, EngineName
 from bench.run import Report, run_bench
 from controlplane import Plane
 
 SIZE = 12
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def report(plane: Plane, request: pytest.FixtureRequest) -> Report:
-    """One whole run per engine."""
-    engine: EngineName = request.param
-    return run_bench(plane, engine, SIZE, lambda line: print(line))
+@pytest.fixture(scope="module")
+def report(plane: Plane) -> Report:
+    """One whole run."""
+    return run_bench(plane, "otp", SIZE, lambda line: print(line))
 
 
 def test_a_first_mint_writes_two_statuses_one_finalizer_and_one_secret(report: Report) -> None:
@@ -42,4 +42,23 @@ def test_every_connection_has_one_lease_and_a_deleted_one_has_none(report: Repor
 
 
 def test_a_mint_asks_vault_for_nothing_but_a_login_and_the_credential(report: Report) -> None:
+    """Besides, the operator asks now and then who answers, and looks after what is there."""
     assert 2 <= report.vault_requests_per_connection <= 3
+
+
+def test_the_report_is_one_json_object_that_says_how_the_operator_stands_to_the_floor(report: Report) -> None:
+    printed = json.loads(json.dumps(report.as_json()))
+    assert printed["connections"] == SIZE
+    assert printed["ratio"] == pytest.approx(
+        printed["connections_per_second"] / printed["floor_per_second"], rel=0.05
+    )
+    assert printed["cpu_ratio"] > 0
+    assert printed["operator_rss_mib"] > 0
+    assert set(printed["operator_cpu_seconds"]) == {
+        "create",
+        "label_edit",
+        "restart",
+        "rotate",
+        "overlap_ends",
+        "delete",
+    }
