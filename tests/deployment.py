@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,15 @@ class Operator:
             self._process.kill()
             self._process.wait(10)
             raise
+        return self
+
+    def set_clock(self, ahead: timedelta) -> Operator:
+        """From its next start on its wall clock is wrong by that much."""
+        path = os.pathsep.join([str(ROOT / "tests" / "wrongclock"), str(ROOT / "operator")])
+        self._environment |= {
+            "PYTHONPATH": path,
+            "WRONG_CLOCK_AHEAD_SECONDS": str(ahead.total_seconds()),
+        }
         return self
 
     @property

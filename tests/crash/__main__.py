@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 from crash.harms import (
     KUBERNETES_HARMS,
+    LASTING_KUBERNETES_HARMS,
     MORE_KUBERNETES_HARMS,
     MORE_VAULT_HARMS,
     VAULT_HARMS,
     kubernetes_troubles,
+    lasting_kubernetes_troubles,
     vault_troubles,
 )
 from crash.scenarios import ALL, BREAKGLASS, DELETION, EXPIRY, SUSPENSION, Scenario
@@ -48,6 +50,7 @@ def _harm_requests(world: CrashWorld) -> Report:
         [
             *vault_troubles([*VAULT_HARMS, *MORE_VAULT_HARMS]),
             *kubernetes_troubles([*KUBERNETES_HARMS, *MORE_KUBERNETES_HARMS]),
+            *lasting_kubernetes_troubles(LASTING_KUBERNETES_HARMS),
         ],
         _say,
     ).report

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from controlplane.waiting import WaitTimedOut
 from discretion import indiscretions
+from leasehold.core.redaction import redacted
 from shipped import ROOT
 
 LONGEST_END_SECONDS = 60.0
@@ -60,7 +61,7 @@ class OperatorProcess:
             what for output in (self.log, self.audit) if output.exists() for what in indiscretions(output)
         ]
         said += [str(line) for line in self.logged() if line.get("level") in ("error", "critical")]
-        return [f"{self.task}: {what}" for what in said]
+        return [f"{self.task}: {redacted(what)[:1500]}" for what in said]
 
     def _end(self, signum: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -93,13 +94,17 @@ class Nursery:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for each in self._living:
-            each.kill()
+        self.end_all()
         assert self._zygote.stdin is not None
         assert self._zygote.stdout is not None
         self._zygote.stdin.close()
         self._zygote.wait(30)
         self._zygote.stdout.close()
+
+    def end_all(self) -> None:
+        """Kill whoever lives."""
+        for each in self._living:
+            each.kill()
 
     def misconduct(self) -> list[str]:
         """What those who have ended since the last call wrote and must not."""

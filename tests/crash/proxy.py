@@ -120,11 +120,17 @@ class Lane:
         self.meddler: Meddler | None = None
         self.cuts_upstream = False
         self.watches_are_silent = False
+        self.watch_reply: Reply | None = None
+        """What new watches are answered with, in place of a stream."""
+        self.watches_refused = 0
+        self.another_vault = ""
+        """The address of a Vault that stands where the store's own has stood."""
         self.apiserver_url = ""
         self.vault_address = ""
         self.session: aiohttp.ClientSession | None = None
         self.runners: list[web.AppRunner] = []
         self.log: list[Exchange] = []
+        self._watches: list[web.Request] = []
         self._upstream = upstream
         self._witness = witness
 
@@ -137,7 +143,15 @@ class Lane:
         wait_until(self.is_quiet, BOUND_SECONDS, f"nobody is connected to {self.name}")
         self.meddler, self.scope = None, None
         self.cuts_upstream = self.watches_are_silent = False
+        self.watch_reply, self.another_vault = None, ""
         self.log.clear()
+
+    async def cut_watches(self) -> int:
+        """End every watch that is open, in the middle; how many there were."""
+        transports = [request.transport for request in self._watches if request.transport is not None]
+        for transport in transports:
+            transport.abort()
+        return len(transports)
 
     async def serve_kubernetes(self, request: web.Request) -> web.StreamResponse:
         """The door to the API server."""
@@ -193,6 +207,16 @@ class Lane:
         return Reply(exchange.status, exchange.answer, headers)
 
     async def _stream(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
+        if (reply := self.watch_reply) is not None:
+            self.watches_refused += 1
+            return web.Response(status=reply.status, body=reply.body, headers=dict(reply.headers))
+        self._watches.append(request)
+        try:
+            return await self._pass_on(request, exchange)
+        finally:
+            self._watches.remove(request)
+
+    async def _pass_on(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
         async with self._send(exchange) as upstream:
             response = web.StreamResponse(
                 status=upstream.status, headers=_end_to_end(upstream.headers, HOP_BY_HOP)
@@ -209,7 +233,10 @@ class Lane:
         path, query = exchange.path, exchange.query
         if exchange.server == KUBERNETES and exchange.method == "GET" and self.scope is not None:
             path, query = self.scope.narrowed(path, query)
-        url = self._upstream[exchange.server] + path + (f"?{query}" if query else "")
+        upstream = self._upstream[exchange.server]
+        if exchange.server == VAULT and self.another_vault:
+            upstream = self.another_vault
+        url = upstream + path + (f"?{query}" if query else "")
         headers = _end_to_end(exchange.headers, NOT_FORWARDED) | {"Accept-Encoding": "identity"}
         return self.session.request(
             exchange.method,
@@ -259,6 +286,10 @@ class Proxy:
         lane.session = self._session
         self._run(self._admit(lane))
         return lane
+
+    def cut_watches(self, lane: Lane) -> int:
+        """See `Lane.cut_watches`."""
+        return self._run(lane.cut_watches())
 
     def kubeconfig(self, lane: Lane, token: str) -> Path:
         """A kubeconfig through the lane's door, which has a CA of its own."""

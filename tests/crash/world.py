@@ -90,9 +90,22 @@ class CrashWorld:
         task = lane.scope.namespace if lane.scope is not None else lane.name
         return self._nursery.operator(self._proxy.kubeconfig(lane, self._token), task, **settings)
 
+    def cut_watches(self, lane: Lane) -> int:
+        """End every watch of that lane; how many there were."""
+        return self._proxy.cut_watches(lane)
+
+    def end_operators(self) -> None:
+        """Kill whoever a test that failed has left behind."""
+        self._nursery.end_all()
+
     def misconduct(self) -> list[str]:
         """What operators that have ended since the last call wrote, and must not write."""
         return self._nursery.misconduct()
+
+    @property
+    def stores(self) -> list[MCPCredentialStore]:
+        """The store of every lane."""
+        return list(self._stores.values())
 
     def lane_of(self, subject: Subject) -> Lane:
         """The lane whose store it uses."""

@@ -31,6 +31,7 @@ def operator(deployment: Deployment) -> Iterator[Operator]:
     running = Operator(
         operator_kubeconfig(deployment.plane),
         deployment.plane.workdir,
+        lease_seconds=5,
         standing_check_seconds=5,
         resync_seconds=5,
     ).start()

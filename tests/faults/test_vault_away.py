@@ -44,7 +44,7 @@ def test_a_deletion_while_vault_is_away_ends_with_nothing_alive(
 def test_a_valid_credential_stays_ready_while_vault_is_sealed(
     own_plane: ControlPlane, deployment: Deployment, operator: Operator
 ) -> None:
-    claimed = claim(deployment, {"ttlSeconds": 60, "overlapSeconds": 2})
+    claimed = claim(deployment, {"ttlSeconds": 30, "overlapSeconds": 2})
     own_plane.vault.seal()
     try:
         waiting = deployment.connection(claimed.namespace, claimed.connection.spec.profile, "second")

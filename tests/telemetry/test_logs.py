@@ -52,6 +52,17 @@ def test_a_library_writes_the_same_lines(stream: io.StringIO) -> None:
     assert (line["event"], line["level"], line["logger"]) == ("handler x", "warning", "kopf")
 
 
+@pytest.mark.parametrize(("logger", "level"), [("kopf._core.reactor", "warning"), ("kopfer", "error")])
+def test_a_watch_that_fails_gives_no_alarm(stream: io.StringIO, logger: str, level: str) -> None:
+    try:
+        raise ConnectionResetError("cut")
+    except ConnectionResetError:
+        logging.getLogger(logger).exception("Watcher has failed")
+    (line,) = written(stream)
+    assert (line["event"], line["level"]) == ("Watcher has failed", level)
+    assert ("exception" in line) is (level == "error")
+
+
 def test_watching_a_large_fleet_does_not_write_a_line_for_each_event(stream: io.StringIO) -> None:
     logging.getLogger("kopf.objects").info("Handler 'tell' succeeded.")
     logging.getLogger("kopf.objects").warning("Handler 'tell' failed.")

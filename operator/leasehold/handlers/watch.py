@@ -37,7 +37,7 @@ WATCHED: Final[tuple[type[Resource], ...]] = (
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
-LOOK_EVERY_SECONDS = 1.0
+LOOK_EVERY_SECONDS = 0.02
 END_SECONDS = 5.0
 WATCHES = "multidimensional multitasker"
 """kopf's name for the task above all its watches."""
@@ -183,16 +183,23 @@ class _NothingKept(kopf.DiffBaseStorage):
 
 async def _until_over(running: asyncio.Task[None]) -> None:
     """Wait for kopf. Where one watch ends it, it waits for the others, which may wait for a login for ever."""
-    watches: asyncio.Task[Any] | None = None
-    while not running.done():
-        await asyncio.wait({running}, timeout=LOOK_EVERY_SECONDS)
-        if watches is None:
-            watches = next((task for task in asyncio.all_tasks() if task.get_name() == WATCHES), None)
-        elif watches.done():
-            await asyncio.wait({running}, timeout=END_SECONDS)
-            if not running.done():
-                raise TimeoutError("the watches ended, and kopf did not")
+    watches = await _their_task(running)
+    while not (running.done() or watches.done()):
+        await asyncio.wait({running, watches}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({running}, timeout=END_SECONDS)
+    if not running.done():
+        raise TimeoutError("the watches ended, and kopf did not")
     running.result()
+
+
+async def _their_task(running: asyncio.Task[None]) -> asyncio.Task[Any]:
+    """The task above all watches, soon enough not to miss its end; kopf itself where that ends first."""
+    for _ in range(int(END_SECONDS / LOOK_EVERY_SECONDS)):
+        found = next((task for task in asyncio.all_tasks() if task.get_name() == WATCHES), None)
+        if found is not None or running.done():
+            return found or running
+        await asyncio.wait({running}, timeout=LOOK_EVERY_SECONDS)
+    raise TimeoutError("kopf watches nothing")
 
 
 def _run_to_its_end(main: Coroutine[Any, Any, None]) -> None:

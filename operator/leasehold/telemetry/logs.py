@@ -21,6 +21,10 @@ PER_EVENT: Final = "kopf.objects"
 fleet has changes, and says nothing that ours do not."""
 
 
+WATCHING: Final = "kopf"
+"""What it calls an error is a request that it repeats, or a watch that we begin anew and report ourselves."""
+
+
 def configure_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
     """From here on every log record of the process goes to `stream` (default: standard error) as one JSON
     line.
@@ -51,11 +55,20 @@ def configure_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
             ],
         )
     )
+    handler.addFilter(_without_alarm)
     root = logging.getLogger()
     root.setLevel(level)
     root.handlers = [handler]
     logging.getLogger(PER_EVENT).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
+
+
+def _without_alarm(record: logging.LogRecord) -> bool:
+    """A log filter: no failure of a watch is more than a warning, or comes with a traceback."""
+    if record.name.partition(".")[0] == WATCHING and record.levelno > logging.WARNING:
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.exc_info = record.exc_text = None
+    return True
 
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
