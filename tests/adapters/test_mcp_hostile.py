@@ -127,6 +127,11 @@ async def wide_headers(_: Asked, line: Line) -> None:
     await _flood(line, b"X-Wide: " + b"x" * 60000 + b"\r\n")
 
 
+async def endless_header(_: Asked, line: Line) -> None:
+    await line.raw(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+    await _flood(line, b"x" * 65536)
+
+
 async def many_headers(_: Asked, line: Line) -> None:
     await line.raw(b"HTTP/1.1 200 OK\r\n")
     for number in itertools.count():
@@ -148,6 +153,7 @@ FLOODS = [
     endless_notifications,
     endless_error,
     wide_headers,
+    endless_header,
     many_headers,
     endless_status_line,
 ]
@@ -161,13 +167,33 @@ def test_a_flood_is_left_soon_after_its_bound(flood: Behaviour) -> None:
     assert played.stage.sent < SENT_BYTES_AT_MOST
 
 
+@pytest.mark.parametrize("framing", ["Content_Length", "Transfer_Encoding"])
+def test_one_answer_has_a_bound_of_its_own(framing: str) -> None:
+    text = b" " * 2000
+
+    async def answer(_: Asked, line: Line) -> None:
+        chunked = framing == "Transfer_Encoding"
+        await line.head(
+            200, Content_Type="application/json", **{framing: "chunked" if chunked else len(text)}
+        )
+        await line.raw(b"7d0\r\n" + text + b"\r\n0\r\n\r\n" if chunked else text)
+
+    fault = play(with_tools(answer), limits=replace(IMPATIENT, body_bytes=1000)).fault
+    assert fault.reason is Reason.TOO_LARGE
+    assert "one answer" in fault.message
+
+
 def test_a_server_that_talks_without_end_is_left() -> None:
     played = play(with_tools(endless_notifications))
     assert played.fault.reason is Reason.TOO_LARGE
     assert "messages" in played.fault.message
 
 
-@pytest.mark.parametrize("flood", [long_body, chunked_body, endless_event])
+densest = a_result('{"tools":[{"name":"a","x":[' + "[]," * 690_000 + "[]]}]}")
+"""As many values as two megabytes hold."""
+
+
+@pytest.mark.parametrize("flood", [long_body, chunked_body, endless_event, densest])
 def test_the_process_does_not_grow_with_what_a_server_sends(flood: Behaviour) -> None:
     program = Path(__file__).with_name("mcp_flood.py")
 
@@ -186,7 +212,7 @@ def test_the_process_does_not_grow_with_what_a_server_sends(flood: Behaviour) ->
 
     reason, grown = asyncio.run(run())
     assert reason == Reason.TOO_LARGE
-    assert grown < 40 * MIB
+    assert grown < 24 * MIB
 
 
 def test_a_compressed_answer_is_refused_before_it_is_read() -> None:
@@ -638,11 +664,13 @@ def test_the_credential_goes_with_every_request() -> None:
 
 
 async def echoing(asked: Asked, line: Line) -> None:
-    await line.error(asked, -32602, words=f"bad token {asked.headers['authorization']}")
+    await line.error(asked, -32602, words=f"bad token {asked.headers['authorization'].split()[-1]}")
 
 
-def test_a_credential_that_the_server_repeats_in_an_error_is_not_repeated_by_us() -> None:
-    fault = play(with_tools(echoing), target=with_token()).fault
+@pytest.mark.parametrize("token", [TOKEN, "correct-horse-battery-staple", "Key correct-horse/battery"])
+def test_a_credential_that_the_server_repeats_in_an_error_is_not_repeated_by_us(token: str) -> None:
+    target = ProbeTarget("", headers=Sealed({"Authorization": token}))
+    fault = play(with_tools(echoing), target=target).fault
     assert "correct-horse" not in fault.message
     assert "correct-horse" not in repr(fault)
     assert "bad token" in fault.message

@@ -78,8 +78,6 @@ class Answer:
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge."""
         limit = self._budget.limits.body_bytes
-        if (self._response.content_length or 0) > limit:
-            raise too_large(f"one answer is larger than {limit} bytes")
         text = bytearray()
         while piece := await self.piece():
             text += piece

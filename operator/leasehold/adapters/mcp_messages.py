@@ -3,11 +3,13 @@
 Everything that arrives was written by a stranger. A message that is not exactly what the protocol allows is a
 fault, for a reader that guesses would show a person a surface that agents do not see."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from leasehold import __version__
+from leasehold.adapters.mcp_limits import too_large
 from leasehold.api.reasons import Reason
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.core.redaction import redacted
@@ -30,6 +32,11 @@ MISSING_CAPABILITY: Final = -32021
 UNSUPPORTED_VERSION: Final = -32022
 
 MAX_WORDS: Final = 200
+LARGE_BYTES: Final = 1 << 16
+MAX_MARKS: Final = 150_000
+"""Commas and opening brackets of one message. A value that takes two bytes on the wire takes a hundred when it is
+read, so bytes alone do not bound memory; honest schemas have about one mark in thirty bytes."""
+
 _UNPRINTABLE: Final = re.compile(
     r"[^\x20-\x7e\xa0-\u200a\u2010-\u2027\u2030-\u205f\u2070-\ud7ff\uf900-\ufdcf]+"
 )
@@ -105,8 +112,10 @@ def reply(message: JsonObject) -> JsonObject:
 def message_of(text: bytes) -> JsonObject:
     """One message.
 
-    :raises NeedsPerson: it is no single JSON-RPC 2.0 message
+    :raises NeedsPerson: it is no single JSON-RPC 2.0 message, or one of too many parts
     """
+    if sum(text.count(mark) for mark in (b",", b"[", b"{")) > MAX_MARKS:
+        raise too_large(f"one answer has more than {MAX_MARKS} parts")
     try:
         message = parse(text)
     except UnfitJson as error:
@@ -114,6 +123,14 @@ def message_of(text: bytes) -> JsonObject:
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         raise malformed("its answer is no JSON-RPC message")
     return message
+
+
+async def read_message(text: bytes) -> JsonObject:
+    """One message, read in a thread where it is large: the strict reading of megabytes takes a third of a second,
+    and the loop has other work. Raises as `message_of`."""
+    if len(text) < LARGE_BYTES:
+        return message_of(text)
+    return await asyncio.to_thread(message_of, text)
 
 
 def is_response(message: JsonObject) -> bool:

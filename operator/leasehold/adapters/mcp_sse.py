@@ -19,7 +19,7 @@ from leasehold.adapters.mcp_messages import (
     is_request,
     is_response,
     malformed,
-    message_of,
+    read_message,
     reply,
     request,
     result_of,
@@ -76,7 +76,7 @@ class EventStream:
             if event.name != "message" or not event.data:
                 continue
             self._budget.hear()
-            told = message_of(event.data)
+            told = await read_message(event.data)
             if is_response(told):
                 return result_of(told, request_id, method)
             if is_request(told):

@@ -15,7 +15,7 @@ from leasehold.adapters.mcp_messages import (
     is_request,
     is_response,
     malformed,
-    message_of,
+    read_message,
     result_of,
 )
 from leasehold.api.reasons import Reason
@@ -54,7 +54,7 @@ async def ask(
             raise await declined(answer, request_id, method)
         on_head(answer)
         if answer.content_type == JSON:
-            return result_of(message_of(await answer.body()), request_id, method)
+            return result_of(await read_message(await answer.body()), request_id, method)
         if answer.content_type == EVENTS:
             async with aclosing(messages(answer, budget)) as stream:
                 async for told in stream:
@@ -73,7 +73,7 @@ async def messages(answer: Answer, budget: Budget) -> AsyncGenerator[JsonObject,
         for event in reader.feed(piece):
             if event.name == "message" and event.data:
                 budget.hear()
-                yield message_of(event.data)
+                yield await read_message(event.data)
 
 
 async def declined(answer: Answer, request_id: int, method: str) -> Declined:
@@ -82,7 +82,7 @@ async def declined(answer: Answer, request_id: int, method: str) -> Declined:
     if answer.content_type != JSON:
         return bare
     try:
-        result_of(message_of(await answer.body()), request_id, method, answer.status)
+        result_of(await read_message(await answer.body()), request_id, method, answer.status)
     except Declined as told:
         told.retry_after_seconds = answer.retry_after_seconds
         return told
