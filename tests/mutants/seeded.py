@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = "operator/leasehold/engine/"
+ADAPTERS = "operator/leasehold/adapters/"
 SECONDS = 180
 
 
@@ -210,6 +211,41 @@ MUTANTS = (
         " and not ledger.names(theirs, entry)",
         "",
         ("tests/engine/test_lost_lead.py", "adopted"),
+    ),
+    Mutant(
+        "probe: a name may lead to the operator's own machine",
+        ADAPTERS + "mcp_http.py",
+        "socket_factory=guard, ",
+        "",
+        ("tests/adapters/test_mcp_addresses.py", "points_home"),
+    ),
+    Mutant(
+        "probe: the credential follows a redirect",
+        ADAPTERS + "mcp_http.py",
+        "allow_redirects=False",
+        "allow_redirects=True",
+        ("tests/adapters/test_mcp_hostile.py", "redirect"),
+    ),
+    Mutant(
+        "probe: the credential goes where an event stream says",
+        ADAPTERS + "mcp_sse.py",
+        "    if not same:",
+        "    if False:",
+        ("tests/adapters/test_mcp_sse.py", "other_origin"),
+    ),
+    Mutant(
+        "probe: a list that could not be read is taken for empty",
+        ADAPTERS + "mcp_listing.py",
+        "return told.code == METHOD_NOT_FOUND and not listing.required",
+        "return True",
+        ("tests/adapters/test_mcp_eras.py", "templates_may_be_missing"),
+    ),
+    Mutant(
+        "probe: what a server repeats of the credential is told",
+        ADAPTERS + "mcp_credentials.py",
+        "fault.message = fault.message.replace(secret.reveal(), REDACTED)",
+        "pass",
+        ("tests/adapters/test_mcp_hostile.py", "repeats_in_an_error"),
     ),
 )
 
