@@ -25,7 +25,7 @@ LISTS: Mapping[str, dict[str, Any]] = {
     "prompts/list": {"prompts": [{"name": "greet"}]},
     "resources/templates/list": {"resourceTemplates": [{"name": "order", "uriTemplate": "orders://{id}"}]},
 }
-IMPATIENT = ProbeLimits(seconds=5.0, silence_seconds=5.0, goodbye_seconds=0.2)
+IMPATIENT = ProbeLimits(seconds=10.0, silence_seconds=10.0)
 
 
 @dataclass(frozen=True)

@@ -338,7 +338,7 @@ def test_a_session_is_ended_also_when_the_time_is_over() -> None:
 
 
 def test_a_goodbye_that_is_not_answered_is_not_waited_for() -> None:
-    assert play(handshake({"DELETE": mute})).probed.surface.tools
+    assert play(handshake({"DELETE": mute}), limits=replace(IMPATIENT, goodbye_seconds=0.2)).probed
 
 
 # ---- not what it should be

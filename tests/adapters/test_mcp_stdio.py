@@ -82,7 +82,7 @@ def test_a_server_that_is_silent_about_what_it_does_not_know_is_asked_in_the_ear
     tmp_path: Path,
 ) -> None:
     text = OLD.replace("UNKNOWN", "if method == 'server/discover': continue\n        " + REFUSING.strip())
-    probed = outcome(program(tmp_path, text), ProbeLimits(seconds=4.0))
+    probed = outcome(program(tmp_path, text), ProbeLimits(seconds=8.0))
     assert isinstance(probed, Probed), probed
     assert probed.surface.tools == ({"name": "a"},)
 
@@ -120,7 +120,7 @@ os.fork()
 with open({str(pids)!r}, "a") as file: file.write(f"{{os.getpid()}}\\n")
 time.sleep(600)
 """
-    assert fault_of(program(tmp_path, text), BRIEF).reason is Reason.TIMEOUT
+    assert fault_of(program(tmp_path, text), ProbeLimits(seconds=6.0)).reason is Reason.TIMEOUT
     started = [int(line) for line in pids.read_text().split()]
     assert len(started) == 2
     wait_until(lambda: not any(map(_lives, started)), 10.0, "the end of the command and its child")
