@@ -87,7 +87,12 @@ class Line:
         """Say nothing more, and keep the connection."""
         await asyncio.Event().wait()
 
+    def hang_up(self) -> None:
+        """Close the connection after what was said."""
+        self._writer.close()
+
     def cut(self) -> None:
+        """Reset the connection."""
         self._writer.transport.abort()
 
 

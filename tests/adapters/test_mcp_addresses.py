@@ -133,7 +133,7 @@ def test_a_name_that_changes_its_mind_midway_is_judged_again(monkeypatch: pytest
 
     async def hang_up(asked: Asked, line: Line) -> None:
         await line.result(asked, {"tools": []}, Connection="close")
-        line._writer.close()
+        line.hang_up()
 
     looks = resolving(monkeypatch, ("127.0.0.1",), ("169.254.169.254",))
     played = play(stateless({"tools/list": hang_up}), policy=LOCAL, target_of=named)

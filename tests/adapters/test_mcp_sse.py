@@ -61,7 +61,7 @@ async def _message_first(_: Asked, line: Line) -> None:
 
 
 async def _end(_: Asked, line: Line) -> None:
-    line._writer.close()
+    line.hang_up()
 
 
 async def _refuse(_: Asked, line: Line) -> None:

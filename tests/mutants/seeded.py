@@ -224,7 +224,7 @@ MUTANTS = (
         ADAPTERS + "mcp_http.py",
         "allow_redirects=False",
         "allow_redirects=True",
-        ("tests/adapters/test_mcp_hostile.py", "redirect"),
+        ("tests/adapters/test_mcp_statuses.py", "redirect"),
     ),
     Mutant(
         "probe: the credential goes where an event stream says",
@@ -245,7 +245,7 @@ MUTANTS = (
         ADAPTERS + "mcp_credentials.py",
         "fault.message = fault.message.replace(secret.reveal(), REDACTED)",
         "pass",
-        ("tests/adapters/test_mcp_hostile.py", "repeats_in_an_error"),
+        ("tests/adapters/test_mcp_credentials.py", "repeats_in_an_error"),
     ),
 )
 
