@@ -92,7 +92,14 @@ def build_engine(
         events,
         metrics,
         Breakglass(
-            cluster, inventory, book, revoker, reporter, clock, list_seconds=settings.revocation_list_seconds
+            cluster,
+            inventory,
+            book,
+            revoker,
+            published,
+            reporter,
+            clock,
+            list_seconds=settings.revocation_list_seconds,
         ),
         workers=settings.workers,
         urgent_workers=max(settings.workers // 4, 1),

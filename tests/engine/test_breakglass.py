@@ -295,7 +295,7 @@ async def test_a_mint_in_flight_is_taken_back_and_only_then_reported_dead() -> N
     assert [state for _, state in world.states(claimed)] == [EntryState.INTENT]
     world.people.revoke("stop", spec(BY_PROFILE))
     await passing(5)
-    assert counts(world) == (1, 0, 0, 1, 0)
+    assert counts(world) == (1, 0, 0, 0, 0), "nobody knows yet whether it has a Secret"
     assert said(world, "Complete") == ("False", Reason.REVOKING)
     answer.set()
     await passing(5)

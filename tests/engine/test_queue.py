@@ -235,3 +235,34 @@ async def test_depth_tells_how_much_waits_and_since_when() -> None:
     assert queue.depth()[Lane.REVOKE] == (1, 7.0)
     assert queue.depth()[Lane.ROTATE] == (1, 0.0)
     assert queue.depth()[Lane.STATUS] == (0, 0.0)
+
+
+@in_virtual_time
+async def test_what_is_held_back_waits_and_endings_do_not() -> None:
+    queue = a_queue()
+    queue.hold_back(True)
+    queue.add("mint", Lane.FIRST_MINT)
+    assert await taken(queue) is None
+    queue.add("kill", Lane.BREAKGLASS)
+    assert await order_of(queue) == ["kill"]
+    queue.hold_back(False)
+    assert await order_of(queue) == ["mint"]
+
+
+@in_virtual_time
+async def test_whoever_waits_while_all_is_held_back_gets_it_afterwards() -> None:
+    queue = a_queue()
+    queue.hold_back(True)
+    workers = [asyncio.create_task(queue.get(urgent_only)) for urgent_only in (True, False, False)]
+    await passing(1)
+    queue.add("mint", Lane.FIRST_MINT)
+    queue.add("rotate", Lane.ROTATE)
+    await passing(1)
+    assert not any(worker.done() for worker in workers)
+    queue.hold_back(False)
+    await passing(1)
+    got = [worker.result() for worker in workers[1:]]
+    assert sorted(key for key, _ in filter(None, got)) == ["mint", "rotate"]
+    assert not workers[0].done(), "it takes nothing but endings"
+    queue.close()
+    assert await workers[0] is None

@@ -1,8 +1,9 @@
 """What a revocation may say of itself: what is dead, what is not yet, and until when.
 
 All of it is derived from the connections' own ledgers and holds, and from what this process has seen at the store
-ahead of them. A connection counts as dead only once its hold is recorded: then no mint under way can still enter
-its ledger."""
+ahead of them. A connection counts as dead only once no mint under way can still enter its ledger: its hold is
+recorded there, or it was surveyed after the revocation was known. The revocation is complete only once all holds
+are recorded: then it may be lifted, whatever becomes of this process."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ class Seen:
 
     is_struck: Callable[[LedgerEntry], bool]
     is_dead: Callable[[LedgerEntry], bool]
+    has_no_secret: Callable[[MCPConnection], bool]
+    is_surveyed: Callable[[MCPConnection, str], bool]
+    """By a revocation's uid."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,11 @@ class Standing:
 
     connection: MCPConnection
     is_held: bool
+    is_known: bool
+    """Its ledger names everything that was or will be minted."""
     alive: tuple[LedgerEntry, ...]
     is_revoked: bool
+    has_no_secret: bool
     without_end: bool
     until: datetime | None
     """Until when something of it may work; None: nothing, or nobody can say."""
@@ -47,7 +54,7 @@ class Standing:
     @property
     def is_verified(self) -> bool:
         """Everything is dead."""
-        return self.is_held and not self.alive and not self.without_end
+        return self.is_known and not self.alive and not self.without_end
 
     @property
     def is_failing(self) -> bool:
@@ -64,11 +71,14 @@ def standing_of(connection: MCPConnection, uid: str, seen: Seen, now: datetime) 
     times = [entry.expiry_time for entry in alive]
     times += [status.revoked_certificate_until, hold.residual_time if hold else None]
     ends = [time for time in times if time is not None and time > now]
+    is_held = hold is not None or status.last_generation == 0
     return Standing(
         connection=connection,
-        is_held=hold is not None or status.last_generation == 0,
+        is_held=is_held,
+        is_known=is_held or seen.is_surveyed(connection, uid),
         alive=alive,
         is_revoked=all(_is_accepted(connection, entry, seen) for entry in alive),
+        has_no_secret=not ledger.intents(alive) and seen.has_no_secret(connection),
         without_end=(hold is not None and hold.without_end) or any(map(ledger.cannot_end, alive)),
         until=max(ends, default=None),
     )
@@ -100,7 +110,7 @@ def revocation_status(
             "matched": len(all_of_them),
             "revoked": revoked,
             "verified": sum(each.is_verified for each in all_of_them),
-            "secrets_deleted": sum(each.connection.status.secret is None for each in all_of_them),
+            "secrets_deleted": sum(each.has_no_secret for each in all_of_them),
             "failed": len(failing),
             "failures": tuple(map(_failure, failing[:MAX_FAILURES])),
             "started_time": before.started_time or whole_seconds(now),
@@ -127,7 +137,7 @@ def _completion(
     revocation: MCPRevocation, all_of_them: Sequence[Standing], failing: Sequence[Standing]
 ) -> Verdict:
     total = len(all_of_them)
-    left = [each for each in all_of_them if not each.is_ended or each.connection.status.secret is not None]
+    left = [each for each in all_of_them if not each.is_ended or not each.has_no_secret]
     if not total:
         return (
             ConditionStatus.TRUE,
@@ -135,7 +145,10 @@ def _completion(
             "no connection matches; new ones are born revoked",
         )
     if left:
-        done = f"{total - len(left)} of {total} connections are verified dead"
+        verified = sum(each.is_verified for each in all_of_them)
+        done = f"{verified} of {total} connections are verified dead"
+        if verified == total:
+            done += ", which is being written down on each"
         if not failing:
             return ConditionStatus.FALSE, Reason.REVOKING, done
         first = _failure(failing[0])

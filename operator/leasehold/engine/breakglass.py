@@ -12,10 +12,11 @@ from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
 from leasehold.core.faults import Conflict, Fault, Vanished
 from leasehold.core.revocation_status import Seen, revocation_status
 from leasehold.core.revocations import is_over, matches, readable
-from leasehold.engine.inventory import Inventory
+from leasehold.engine.inventory import Inventory, version_of
 from leasehold.engine.report import Reporter
 from leasehold.engine.revocations import RevocationBook
 from leasehold.engine.revoke import Revoker
+from leasehold.engine.secrets import Secrets
 from leasehold.engine.sweep import Sweep
 from leasehold.ports import Clock, Cluster
 
@@ -35,6 +36,7 @@ class Breakglass:
         inventory: Inventory,
         book: RevocationBook,
         revoker: Revoker,
+        secrets: Secrets,
         reporter: Reporter,
         clock: Clock,
         list_seconds: float,
@@ -46,14 +48,23 @@ class Breakglass:
         self._revoker = revoker
         self._reporter = reporter
         self._clock = clock
-        self._sweep = Sweep(cluster, inventory, revoker)
-        self._seen = Seen(is_struck=revoker.is_struck, is_dead=revoker.is_known_dead)
+        self._revoker = revoker
+        self._secrets = secrets
+        self._sweep = Sweep(secrets, inventory, revoker)
+        self._seen = Seen(
+            is_struck=revoker.is_struck,
+            is_dead=revoker.is_known_dead,
+            has_no_secret=secrets.is_deleted,
+            is_surveyed=self._is_surveyed,
+        )
         self._members: dict[str, set[str]] = {}
+        self._surveyed: dict[str, set[str]] = {}
         self._unreadable: set[str] = set()
         self._sweeps: set[asyncio.Task[None]] = set()
         self._look = asyncio.Event()
         self._changed = asyncio.Event()
         self._wake: Wake = lambda connections: None
+        self._hold_back: Callable[[bool], None] = lambda on: None
         book.on_change = self._take_up
 
     async def refresh(self) -> None:
@@ -63,9 +74,10 @@ class Breakglass:
         """
         await self._book.refresh()
 
-    def use(self, wake: Wake) -> None:
-        """Connections that are to be looked at before all others go there."""
-        self._wake = wake
+    def use(self, wake: Wake, hold_back: Callable[[bool], None]) -> None:
+        """Connections that are to be looked at before all others go there; and all other work waits while something
+        is struck."""
+        self._wake, self._hold_back = wake, hold_back
 
     def look_soon(self) -> None:
         """A watch told of a revocation."""
@@ -90,6 +102,8 @@ class Breakglass:
     def connection_gone(self, connection: MCPConnection) -> None:
         """Nothing of it counts any more."""
         self._book.forget(connection)
+        self._revoker.forget(connection.status.ledger)
+        self._secrets.forget(connection)
         for members in self._members.values():
             members.discard(connection.key)
         self._changed.set()
@@ -142,6 +156,7 @@ class Breakglass:
         over = self._members.keys() - standing.keys()
         for uid in over:
             self._wake(self._connections(self._members.pop(uid)))
+            self._surveyed.pop(uid, None)
         self._wake(connection for connection in self._inventory.connections if connection.status.holds)
         for uid, revocation in standing.items():
             if uid not in self._members:
@@ -154,9 +169,39 @@ class Breakglass:
             self._join(revocation, connection)
         matched = list(self._connections(self._members[revocation.metadata.uid]))
         self._reporter.revocation_begins(revocation, len(matched))
-        task = asyncio.get_running_loop().create_task(self._sweep.run(matched, self._follow))
+        carried = self._sweep.run(matched, lambda: self._survey(revocation, matched), self._follow)
+        task = asyncio.get_running_loop().create_task(carried)
         self._sweeps.add(task)
-        task.add_done_callback(self._sweeps.discard)
+        task.add_done_callback(self._swept)
+        self._hold_back(True)
+
+    def _swept(self, task: asyncio.Task[None]) -> None:
+        self._sweeps.discard(task)
+        self._hold_back(bool(self._sweeps))
+
+    async def _survey(self, revocation: MCPRevocation, matched: Iterable[MCPConnection]) -> None:
+        """See that nothing is unknown to us of what the revocation matched when it began.
+
+        Whoever mints writes the intent down first, and is denied by a fence that has listed the revocation. So a
+        mint of anybody's, another leader's too, is in a list of connections that begins after the revocation was
+        listed; and whose newest version we hold has no other.
+        """
+        try:
+            listed, _ = await self._cluster.list_all(MCPConnection)
+        except Fault as fault:  # then each is counted once its hold is recorded
+            log.warning("connections could not be listed", reason=fault.reason, why=fault.message)
+            return
+        newest = {each.metadata.uid: version_of(each.metadata.resource_version) for each in listed}
+        held = self._connections(connection.key for connection in matched)
+        self._surveyed[revocation.metadata.uid] = {
+            each.metadata.uid
+            for each in held
+            if version_of(each.metadata.resource_version) >= newest.get(each.metadata.uid, 0)
+        }
+        self._changed.set()
+
+    def _is_surveyed(self, connection: MCPConnection, revocation_uid: str) -> bool:
+        return connection.metadata.uid in self._surveyed.get(revocation_uid, ())
 
     def _follow(self, connections: Iterable[MCPConnection]) -> None:
         self._wake(connections)

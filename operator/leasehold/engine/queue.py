@@ -47,7 +47,14 @@ class WorkQueue:
         self._due_at: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: deque[tuple[bool, asyncio.Future[None]]] = deque()
+        self._endings_only = False
         self._closed = False
+
+    def hold_back(self, on: bool) -> None:
+        """Give out nothing but endings, until told otherwise."""
+        self._endings_only = on
+        if not on:
+            self._wake_all()
 
     def add(self, key: str, lane: Lane) -> None:
         """Queue a key now; a key that is queued already moves only to a more urgent lane."""
@@ -81,9 +88,7 @@ class WorkQueue:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        for _, waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._wake_all()
 
     async def get(self, urgent_only: bool = False) -> tuple[str, Lane] | None:
         """The next key of the most urgent lane; None once the queue is closed.
@@ -92,10 +97,12 @@ class WorkQueue:
         """
         woken = False
         while not self._closed:
-            taken = self._pop(urgent_only)
+            taken = self._pop(urgent_only or self._endings_only)
             if taken is not None:
                 return taken
-            if woken and self._queued:  # who took the ending left what it was woken for itself
+            if (
+                woken and self._queued and not self._endings_only
+            ):  # who took the ending left what it was woken for itself
                 self._wake_one(Lane.STATUS)
             waiter = self._loop.create_future()
             self._waiters.append((urgent_only, waiter))
@@ -138,6 +145,12 @@ class WorkQueue:
                 self._busy.add(key)
                 return key, lane
         return None
+
+    def _wake_all(self) -> None:
+        waiters, self._waiters = self._waiters, deque()
+        for _, waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _wake_one(self, lane: Lane) -> None:
         for index, (urgent_only, waiter) in enumerate(self._waiters):

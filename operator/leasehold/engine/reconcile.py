@@ -96,11 +96,13 @@ class Reconciler:
             if _is_over(work, plan):
                 self.released.add(connection.metadata.uid)
                 await work.release()
+                self._forget_what_left(connection, work)
                 self._inspector.forget(connection.metadata.uid)
                 return Again(None)
             after = self._afterwards(observed, work)
             work.status = project(after, fault)
             await work.commit()
+            self._forget_what_left(connection, work)
         except LostRace as lost:
             await self._revoke_what_nobody_records(connection, work, lost.ledger)
             return SOON
@@ -216,6 +218,12 @@ class Reconciler:
                     self._reporter.not_ended(connection, entry, remains.fault)
                 else:
                     self._reporter.ended(connection, entry, Reason.LOST_RACE)
+
+    def _forget_what_left(self, before: MCPConnection, work: Work) -> None:
+        left = {entry.accessor for entry in work.ledger}
+        self._revoker.forget(entry for entry in before.status.ledger if entry.accessor not in left)
+        if work.status.secret is None:
+            self._secrets.forget(before)
 
     def _report(self, before: MCPConnection, work: Work) -> None:
         self._reporter.metrics.connection(work.connection)

@@ -4,6 +4,7 @@ Dead means that Vault, being the Vault that minted it, knows neither token nor l
 nothing. What cannot be proven stays in the ledger, with the reason."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,6 +42,7 @@ class Revoker:
         self._cluster_ids: dict[str, SharedCall[str]] = {}
         self._answered: dict[str, tuple[float, str]] = {}
         self._struck: set[str] = set()
+        self._to_prove: set[str] = set()
         self._dead: set[str] = set()
 
     async def cluster_id(self, store: MCPCredentialStore) -> str:
@@ -71,14 +73,21 @@ class Revoker:
         """
         await self._vault.revoke_accessor(store, entry.accessor)
         self._struck.add(entry.accessor)
+        self._to_prove.add(entry.accessor)
 
     def is_struck(self, entry: LedgerEntry) -> bool:
-        """Whether the store has accepted the revocation since the last `end`."""
+        """Whether the store has accepted its revocation, as far as this process saw it."""
         return entry.accessor in self._struck
 
     def is_known_dead(self, entry: LedgerEntry) -> bool:
-        """Whether its death was proven since the last `end`."""
+        """Whether this process has proven its death, and the ledger may still name it."""
         return entry.accessor in self._dead
+
+    def forget(self, entries: Iterable[LedgerEntry]) -> None:
+        """No ledger names them any more."""
+        for entry in entries:
+            for remembered in (self._struck, self._to_prove, self._dead):
+                remembered.discard(entry.accessor)
 
     async def is_dead(self, entry: LedgerEntry, store: MCPCredentialStore) -> bool:
         """Look once whether Vault, being the one that minted it, knows neither token nor lease any more.
@@ -95,7 +104,7 @@ class Revoker:
         """Revoke a generation and prove it dead; never raises a fault, but returns it."""
         expired = entry.expiry_time is not None and now >= entry.expiry_time
         try:
-            if (entry.accessor or entry.lease_id) and not self._was_dead(entry):
+            if (entry.accessor or entry.lease_id) and not self.is_known_dead(entry):
                 await self._end_at_vault(entry, store)
         except Fault as fault:
             if expired and fault.reason is Reason.UNKNOWN_AT_VAULT:
@@ -105,14 +114,6 @@ class Revoker:
         if ledger.only_runs_out(entry) and not expired:
             return Remains(EntryState.REVOKING)
         return DEAD
-
-    def _was_dead(self, entry: LedgerEntry) -> bool:
-        """Dead stays dead; what is asked here is not asked again, so it need not be remembered."""
-        if entry.accessor not in self._dead:
-            return False
-        self._dead.discard(entry.accessor)
-        self._struck.discard(entry.accessor)
-        return True
 
     async def give_back(self, store: MCPCredentialStore, accessor: str) -> None:
         """Revoke a login token that nothing depends on, and see that it is gone.
@@ -147,8 +148,8 @@ class Revoker:
         if entry.token_accessor and entry.reason is Reason.UNPUBLISHED:
             # Vault's own answer, and no annotation that somebody may have written
             await self._vault.revoke_accessor(store, entry.token_accessor)
-        if entry.accessor in self._struck:
-            self._struck.discard(entry.accessor)
+        if entry.accessor in self._to_prove:
+            self._to_prove.discard(entry.accessor)
         elif entry.accessor:
             await self._vault.revoke_accessor(store, entry.accessor)
         await self._until_gone(store, entry.accessor, entry.token_accessor, entry.lease_id, entry.state)

@@ -94,7 +94,7 @@ class Engine:
         self._orphans: dict[str, MCPConnection] = {}
         self._listed_at: float | None = None
         self._stopping = False
-        breakglass.use(self._revoke_first)
+        breakglass.use(self._revoke_first, self._queue.hold_back)
 
     def use(self, registrations: Registrations, reviews: Reviews) -> None:
         """Stores and profiles, and reviews, are looked after by these."""

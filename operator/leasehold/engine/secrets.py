@@ -1,7 +1,7 @@
 """The Secret after it was published: its annotations follow the connection, and it goes when its credential
 does. Its data is never read."""
 
-from leasehold.api.connection import LedgerEntry, SecretRecord
+from leasehold.api.connection import LedgerEntry, MCPConnection, SecretRecord
 from leasehold.core.adoption import generation_of, ours
 from leasehold.core.facts import SecretMeta
 from leasehold.core.faults import Conflict, Vanished
@@ -17,13 +17,36 @@ class Secrets:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._deleted: set[str] = set()
+
+    async def strike(self, connection: MCPConnection) -> None:
+        """Delete the Secret that we wrote, ahead of the pass that writes it down.
+
+        :raises Fault: it may still be there
+        """
+        record = connection.status.secret
+        if record is not None:
+            await self._cluster.delete_secret(connection.metadata.namespace, record.name, record.uid)
+            self._deleted.add(record.uid)
+
+    def is_deleted(self, connection: MCPConnection) -> bool:
+        """Whether there is no Secret that we wrote, as far as a status or this process knows."""
+        record = connection.status.secret
+        return record is None or record.uid in self._deleted
 
     async def delete(self, work: Work) -> None:
         """Delete the Secret that we wrote; another one of that name stays."""
         record = work.status.secret
-        if record is not None:
+        if record is None:
+            return
+        if record.uid not in self._deleted:
             await self._cluster.delete_secret(work.connection.metadata.namespace, record.name, record.uid)
-            work.set_secret(None)
+        work.set_secret(None)
+
+    def forget(self, before: MCPConnection) -> None:
+        """No status names that Secret any more."""
+        if before.status.secret is not None:
+            self._deleted.discard(before.status.secret.uid)
 
     async def annotate(self, work: Work) -> None:
         """The Secret says whose it is and until when, as the connection does now: no mint for that."""

@@ -1,0 +1,70 @@
+"""What a revocation may claim: each count waits for its own proof."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
+from leasehold.api.hold import Hold, OnLift
+from leasehold.api.revocation import MCPRevocationStatus
+from leasehold.core.revocation_status import Seen, revocation_status
+from objects import NOON, a_connection, a_revocation, an_entry
+
+LATER = NOON + timedelta(seconds=7)
+HELD = Hold(uid="uid-of-breakglass", revocation="breakglass", since_time=NOON, on_lift=OnLift.REQUIRE_REVIEW)
+
+
+def a_match(*entries: LedgerEntry, held: bool = False, secret: bool = False) -> MCPConnection:
+    status: dict[str, Any] = {"lastGeneration": 1}
+    if secret:
+        status["secret"] = {"name": "s", "uid": "secret-uid", "resourceVersion": "1", "digest": ""}
+    connection = a_connection(status=status)
+    changes = {"ledger": entries, "holds": (HELD,) if held else ()}
+    return connection.model_copy(update={"status": connection.status.model_copy(update=changes)})
+
+
+def saw(struck: bool = False, dead: bool = False, deleted: bool = False, surveyed: bool = False) -> Seen:
+    return Seen(
+        is_struck=lambda entry: struck,
+        is_dead=lambda entry: dead,
+        has_no_secret=lambda connection: deleted or connection.status.secret is None,
+        is_surveyed=lambda connection, uid: surveyed,
+    )
+
+
+def told(matched: Iterable[MCPConnection], seen: Seen) -> MCPRevocationStatus:
+    return revocation_status(a_revocation(), list(matched), seen, LATER)
+
+
+def is_complete(status: MCPRevocationStatus) -> bool:
+    return any(each.type == "Complete" and each.status.value == "True" for each in status.conditions)
+
+
+def test_what_is_struck_is_revoked_and_not_yet_verified() -> None:
+    status = told([a_match(an_entry(), secret=True)], saw(struck=True))
+    assert (status.matched, status.revoked, status.verified, status.secrets_deleted) == (1, 1, 0, 0)
+
+
+def test_what_is_dead_is_verified_once_nothing_can_be_minted_any_more() -> None:
+    match = a_match(an_entry())
+    assert told([match], saw(struck=True, dead=True)).verified == 0
+    assert told([match], saw(struck=True, dead=True, surveyed=True)).verified == 1
+    assert told([a_match(held=True)], saw()).verified == 1
+
+
+def test_it_is_complete_only_once_the_hold_is_written_down() -> None:
+    seen = saw(struck=True, dead=True, deleted=True, surveyed=True)
+    verified = told([a_match(an_entry(), secret=True)], seen)
+    assert (verified.verified, verified.secrets_deleted) == (1, 1)
+    assert not is_complete(verified)
+    assert verified.verified_time is None
+    assert is_complete(told([a_match(held=True)], seen))
+
+
+@pytest.mark.parametrize("surveyed", [False, True])
+def test_an_open_intent_is_neither_revoked_nor_dead_nor_without_a_secret(surveyed: bool) -> None:
+    status = told([a_match(an_entry(state=EntryState.INTENT), held=True)], saw(surveyed=surveyed))
+    assert (status.matched, status.revoked, status.verified, status.secrets_deleted) == (1, 0, 0, 0)
+    assert not is_complete(status)
