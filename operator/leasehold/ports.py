@@ -10,6 +10,7 @@ from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import CredentialRecipe, CredentialType
 from leasehold.api.reasons import Reason
+from leasehold.api.snapshot import MCPToolSnapshot
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.facts import (
     AccessorRevocation,
@@ -124,6 +125,18 @@ class Cluster(Protocol):
 
     async def delete_secret(self, namespace: str, name: str, uid: str) -> None:
         """Delete exactly this Secret; gone, or another one of that name, is done."""
+        ...
+
+    async def create_snapshot(self, snapshot: MCPToolSnapshot) -> None:
+        """:raises Conflict: there is a snapshot of that name"""
+        ...
+
+    async def delete_snapshot(self, name: str) -> None:
+        """Delete it; gone is done."""
+        ...
+
+    async def snapshot_names(self) -> frozenset[str]:
+        """The names of all snapshots, without what is in them."""
         ...
 
     async def list_revocations(self) -> tuple[RevocationFact, ...]:
@@ -267,6 +280,18 @@ class Metrics(Protocol):
 
     def reviewed(self, decision: str, assurance: str, reason: Reason) -> None:
         """A review was judged; `reason` says whether it counts."""
+        ...
+
+    def probed(self, profile: str, outcome: str) -> None:
+        """A server was read to its end (`ok`), or was not, by why."""
+        ...
+
+    def profile_gone(self, name: str) -> None:
+        """A profile is no more, or is not probed any more."""
+        ...
+
+    def drifted(self, level: str) -> None:
+        """A connection was found to have drifted, or to have drifted further."""
         ...
 
     def connection(self, connection: MCPConnection) -> None:

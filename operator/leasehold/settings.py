@@ -4,15 +4,29 @@ Everything else that could be set is decided here, once, for everybody."""
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 PREFIX = "LEASEHOLD_"
 
 
 class BadSettings(ValueError):
     """A variable that cannot be used; the message names it and says what would be right."""
+
+
+def networks(given: str | None) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks of a list with commas between.
+
+    :raises ValueError: one of them is none
+    """
+    return tuple(ip_network(part.strip()) for part in (given or "").split(",") if part.strip())
+
+
+def _networks(given: str | None) -> str | None:
+    networks(given)
+    return given
 
 
 class Settings(BaseModel):
@@ -44,6 +58,13 @@ class Settings(BaseModel):
     """How often the service account of a connection is looked up."""
     inspection_seconds: Annotated[int, Field(ge=1)] = 300
     """How often a published Secret is touched and its credential looked up; longer for large fleets."""
+    probe_workers: Annotated[int, Field(ge=0, le=64)] = 4
+    """Servers that are probed at once; with 0 none is ever probed, and drift is not seen."""
+    probe_allow_loopback: bool = False
+    """Whether a probe may connect to the operator's own host: for tests, and for a server beside it."""
+    probe_denied_networks: Annotated[str | None, AfterValidator(_networks)] = None
+    """Networks that a probe never connects to, as CIDRs with commas between; metadata services and link-local
+    addresses are refused anyway."""
     lease_seconds: Annotated[int, Field(ge=3)] = 15
     """How long a leader that has fallen silent keeps the lead from the replica that stands by."""
     lease_name: str = "leasehold"

@@ -11,6 +11,8 @@ from pathlib import Path
 from leasehold import __version__
 from leasehold.adapters.cluster import KubernetesCluster
 from leasehold.adapters.cluster_lease import KubernetesLeaderLease
+from leasehold.adapters.mcp import McpCatalog
+from leasehold.adapters.mcp_addresses import AddressPolicy
 from leasehold.adapters.vault import HvacVault
 from leasehold.api.names import OPERATOR_AUDIENCE
 from leasehold.core.facts import ServiceAccountToken
@@ -24,6 +26,7 @@ from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.leadership import Leadership
 from leasehold.engine.mint import Minter
+from leasehold.engine.prober import Prober
 from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.recover import Recovery
 from leasehold.engine.registrations import Registrations
@@ -34,8 +37,10 @@ from leasehold.engine.revoke import Revoker
 from leasehold.engine.runtime import Engine
 from leasehold.engine.secrets import Secrets
 from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
-from leasehold.ports import AuditSink, Clock, Cluster, Metrics, Vault
-from leasehold.settings import Settings
+from leasehold.engine.snapshots import Snapshots
+from leasehold.engine.surfaces import Surfaces
+from leasehold.ports import AuditSink, Catalog, Clock, Cluster, Metrics, Vault
+from leasehold.settings import Settings, networks
 from leasehold.telemetry.audit import AuditLog
 from leasehold.telemetry.fleet import FleetMetrics
 from leasehold.telemetry.metrics import Telemetry
@@ -52,6 +57,7 @@ def build_engine(
     metrics: Metrics,
     events: EventRecorder,
     leadership: Leadership,
+    catalog: Catalog,
 ) -> Engine:
     """The engine over any implementation of the ports."""
     inventory = Inventory()
@@ -66,7 +72,8 @@ def build_engine(
         period=timedelta(seconds=settings.inspection_seconds),
     )
     book = RevocationBook(cluster, clock)
-    gatherer = Gatherer(cluster, clock, inventory, accounts, Namespaces(cluster), inspector, book)
+    surfaces = Surfaces(cluster)
+    gatherer = Gatherer(cluster, clock, inventory, accounts, Namespaces(cluster), inspector, book, surfaces)
     reporter = Reporter(
         audit=audit,
         events=events,
@@ -108,8 +115,28 @@ def build_engine(
     engine.use(
         Registrations(cluster, vault, inventory, revoker, clock, engine.requeue_users),
         Reviews(cluster, inventory, reporter, clock, engine.requeue),
+        Prober(
+            cluster,
+            catalog,
+            inventory,
+            Snapshots(cluster, inventory),
+            reporter,
+            clock,
+            engine.requeue_users_of_profile,
+            workers=settings.probe_workers,
+        ),
     )
     return engine
+
+
+def build_catalog(settings: Settings) -> McpCatalog:
+    """The prober's reader, and the addresses that it may connect."""
+    return McpCatalog(
+        AddressPolicy(
+            allow_loopback=settings.probe_allow_loopback,
+            denied=networks(settings.probe_denied_networks),
+        )
+    )
 
 
 def build_elector(settings: Settings, telemetry: Telemetry, over: asyncio.Event) -> Elector:
@@ -154,7 +181,17 @@ async def operator(
     elector = build_elector(settings, telemetry, over)
     try:
         yield (
-            build_engine(settings, cluster, vault, cluster.clock, audit, telemetry, events, elector),
+            build_engine(
+                settings,
+                cluster,
+                vault,
+                cluster.clock,
+                audit,
+                telemetry,
+                events,
+                elector,
+                build_catalog(settings),
+            ),
             telemetry,
             elector,
         )

@@ -121,6 +121,7 @@ class Nursery:
             "listen_host": "127.0.0.1",
             "listen_port": 0,
             "lease_name": name,
+            "probe_workers": 0,  # a probe comes when it likes, and would shift the requests that are counted
             **settings,
         }
         audit, log = self._workdir / f"{name}.audit", self._workdir / f"{name}.log"

@@ -27,6 +27,7 @@ def operator(deployment: Deployment) -> Iterator[Operator]:
         standing_check_seconds=2,
         inspection_seconds=3,
         resync_seconds=5,
+        probe_allow_loopback=True,
     ).start()
     yield running
     assert running.stop() == 0

@@ -335,7 +335,7 @@ async def test_an_answer_that_does_not_fit_its_type_is_revoked_and_given_to_nobo
     world.vault.engines[path] = engine
     await world.start()
     connection = world.claim()
-    await passing(1)
+    await passing(0.9)
     assert world.vault.mints == 1
     assert world.leases() == []
     assert world.tokens() == []

@@ -14,6 +14,7 @@ from leasehold.api.base import Resource
 from leasehold.api.names import FINALIZER, SecretAnnotation, SecretLabel
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MCPRevocation
+from leasehold.api.snapshot import MCPToolSnapshot
 from leasehold.core.facts import (
     EventType,
     RevocationFact,
@@ -246,6 +247,21 @@ class FakeCluster:
             if not secret.ours:
                 raise NeedsPerson(Reason.SECRET_CONFLICT, "it has lost our label")
             del self.secrets[namespace, name]
+
+    async def create_snapshot(self, snapshot: MCPToolSnapshot) -> None:
+        with self._called("create_snapshot"):
+            if key_of(snapshot) in self.objects:
+                raise Conflict("the name is taken")
+            uid, created = str(uuid.uuid4()), self._now()
+            self.store(with_metadata(snapshot, uid=uid, creation_timestamp=created, generation=1))
+
+    async def delete_snapshot(self, name: str) -> None:
+        with self._called("delete_snapshot"):
+            self.objects.pop((MCPToolSnapshot.PLURAL, "", name), None)
+
+    async def snapshot_names(self) -> frozenset[str]:
+        with self._called("snapshot_names"):
+            return frozenset(name for plural, _, name in self.objects if plural == MCPToolSnapshot.PLURAL)
 
     async def list_revocations(self) -> tuple[RevocationFact, ...]:
         with self._called("list_revocations"):

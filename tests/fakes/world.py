@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from fakes.catalog import FakeCatalog
 from fakes.cluster import FakeClock, FakeCluster, Key
 from fakes.people import FakePeople
 from fakes.vault import vault_beside
@@ -114,6 +115,7 @@ class World:
         self.cluster.objects = _Watched(self._told)
         self.people = FakePeople(self.cluster)
         self.vault = vault_beside(self.cluster)
+        self.catalog = FakeCatalog()
         self.audit = Lines()
         self.watching = True
         self.calls = 0
@@ -153,6 +155,7 @@ class World:
             Telemetry(FleetMetrics(), "test"),
             EventRecorder(ports, self.clock),
             self.lead,
+            self.catalog,
         )
         self.engines.append(engine)
         await engine.start()

@@ -14,6 +14,7 @@ from leasehold.adapters.cluster_http import METADATA_ONLY, Call, Observe, Transp
 from leasehold.adapters.cluster_login import Connection
 from leasehold.adapters.cluster_objects import ObjectCalls, identity_of, key_of
 from leasehold.adapters.cluster_secrets import SecretCalls
+from leasehold.adapters.cluster_snapshots import SnapshotCalls
 from leasehold.api.base import Resource
 from leasehold.api.names import API_VERSION, GROUP
 from leasehold.api.reasons import Reason
@@ -26,7 +27,7 @@ MAX_NOTE_LENGTH = 1024
 """The events.k8s.io/v1 bound on `note`."""
 
 
-class KubernetesCluster(ObjectCalls, SecretCalls):
+class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls):
     """One API server, and its clock."""
 
     def __init__(self, connection: Connection, observe: Observe | None = None) -> None:

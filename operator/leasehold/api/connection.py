@@ -18,7 +18,7 @@ from leasehold.api.base import (
 )
 from leasehold.api.hold import MAX_HOLDS, Hold
 from leasehold.api.profile import CredentialType, SurfaceDigest, Team, Transport
-from leasehold.api.rules import SET, Immutable, ListType, keys_match, rule, transition
+from leasehold.api.rules import ATOMIC, SET, Immutable, ListType, keys_match, rule, transition
 
 MAX_LEDGER_ENTRIES = 8
 """The schema's bound; no mint begins with more than one place left."""
@@ -218,6 +218,48 @@ class ReviewRecord(ApiModel):
     """The surface that they had looked at."""
 
 
+MAX_DRIFT_FINDINGS = 20
+
+
+class DriftLevel(StrEnum):
+    """How bad drift is, by its worst finding."""
+
+    BENIGN = "Benign"
+    REVIEW = "Review"
+    DANGEROUS = "Dangerous"
+    HOSTILE = "Hostile"
+
+
+class DriftItem(ApiModel):
+    """Differences of one kind."""
+
+    level: DriftLevel
+    """How bad they are: Benign, Review, Dangerous or Hostile."""
+    kind: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern="^[A-Z][A-Za-z]+$")]
+    """What differs, as one CamelCase word."""
+    item: Annotated[str, StringConstraints(max_length=512)] = ""
+    """The tool, prompt or template, made safe to show; empty where there are several."""
+    count: Annotated[Integer, Field(ge=1)] = 1
+    """How many they are."""
+
+
+class DriftRecord(ApiModel):
+    """How the server's surface differs from what was approved."""
+
+    live_digest: SurfaceDigest
+    """What the server exposes."""
+    approved_digest: SurfaceDigest
+    """What was approved, and is compared with it."""
+    level: DriftLevel
+    """How bad it is, by the worst finding: Benign, Review, Dangerous or Hostile."""
+    since_time: Time
+    """Since when the connection has been without an approved surface."""
+    deadline_time: Time | None = None
+    """When it ends the credential, unless the surface is approved or goes back; absent where it never does."""
+    findings: Annotated[tuple[DriftItem, ...], Field(max_length=MAX_DRIFT_FINDINGS), ATOMIC] = ()
+    """What differs, worst first."""
+
+
 class ServerFacts(ApiModel):
     """What a person needs to know of the profile."""
 
@@ -255,6 +297,8 @@ class MCPConnectionStatus(ApiModel):
     """The newest rejection, until an approval that is newer."""
     backoff: Backoff | None = None
     """Work that failed and is due again."""
+    drift: DriftRecord | None = None
+    """How the server's surface differs from what was approved; absent where it does not."""
     revoked_certificate_until: Time | None = None
     """Until when a revoked certificate still convinces whoever does not ask for revocations."""
 

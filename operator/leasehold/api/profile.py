@@ -5,9 +5,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from leasehold.api.base import ApiModel, Conditions, Integer, LabelSelector, ObservedGeneration, Resource
+from leasehold.api.base import (
+    ApiModel,
+    Conditions,
+    DNSSubdomain,
+    Integer,
+    LabelSelector,
+    ObservedGeneration,
+    Resource,
+    Time,
+)
 from leasehold.api.rules import ATOMIC, SET, Cause, Immutable, keys_match, rule
-from leasehold.api.store import StoreName, VaultName, VaultPath
+from leasehold.api.store import CABundle, StoreName, VaultName, VaultPath
 from leasehold.api.urls import ServerURL
 
 Team = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -60,20 +69,60 @@ class ProfileOwner(ApiModel):
     """What to do when something is wrong with the server."""
 
 
+SecretField = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+
+
+class ProbeCertificate(ApiModel):
+    """Where in the connection's Secret the prober finds its client certificate."""
+
+    certificate_key: SecretField
+    """The key of the PEM certificate, with its chain."""
+    key_key: SecretField
+    """The key of the certificate's private key, PEM without a password."""
+
+
 class Probe(ApiModel):
     """With whose credential, and how often, the server's surface is captured."""
 
-    connection: Annotated[
-        str,
-        StringConstraints(
-            min_length=3,
-            max_length=317,
-            pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
-        ),
-    ]
-    """The connection, as namespace/name, whose credential the prober uses."""
+    connection: (
+        Annotated[
+            str,
+            StringConstraints(
+                min_length=3,
+                max_length=317,
+                pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+            ),
+        ]
+        | None
+    ) = None
+    """The connection of this profile, as namespace/name, whose credential the prober uses; without it, the
+    server is probed anonymously."""
     interval_seconds: Annotated[Integer, Field(ge=60, le=604800)] = 21600
     """The time between two captures."""
+    headers: Annotated[
+        dict[str, Annotated[str, StringConstraints(min_length=1, max_length=4096)]],
+        Field(max_length=16),
+        keys_match(
+            "^[A-Za-z0-9][-A-Za-z0-9_]*$", 128, "write the names of headers, as in Authorization or X-API-Key"
+        ),
+    ] = Field(default_factory=dict)
+    """HTTP headers by name; each value is a template over the fields of the connection's Secret, as in
+    `Bearer {{ token }}`."""
+    client_certificate: ProbeCertificate | None = None
+    """The client certificate that the prober shows, from the connection's Secret."""
+    ca_bundle: CABundle | None = None
+    """Base64 of the PEM certificates that the server's certificate is checked against; without it, the
+    certificates that the operator's system trusts."""
+
+    @rule(
+        "has(self.connection) || ((!has(self.headers) || size(self.headers) == 0) "
+        "&& !has(self.clientCertificate))",
+        "set connection to the one whose Secret headers and clientCertificate are taken from, or leave them out",
+        field="connection",
+        cause=Cause.REQUIRED,
+    )
+    def credentials_come_from_a_connection(self) -> bool:
+        return self.connection is not None or (not self.headers and self.client_certificate is None)
 
 
 class OnDrift(ApiModel):
@@ -216,6 +265,31 @@ class MCPServerProfileSpec(ApiModel):
         return self.transport is Transport.STDIO or not self.command
 
 
+class CapturedSurface(ApiModel):
+    """What the server exposed when it was read to its end last."""
+
+    digest: SurfaceDigest
+    """What is approved, or not."""
+    captured_time: Time
+    """Since when the server has exposed this surface: its first capture after another one."""
+    snapshot: DNSSubdomain
+    """The MCPToolSnapshot that shows it."""
+    origin: Annotated[str, StringConstraints(max_length=512)]
+    """Scheme, host and port that answered."""
+    tls_issuer: Annotated[str, StringConstraints(max_length=256)] | None = None
+    """The organisation that issued the server's certificate; absent without TLS, or where none is named."""
+    server_name: Annotated[str, StringConstraints(max_length=256)] = ""
+    """What the server calls itself."""
+    server_version: Annotated[str, StringConstraints(max_length=256)] = ""
+    """The version that it says it is."""
+    era: Annotated[str, StringConstraints(max_length=64)]
+    """The version of the protocol that was spoken."""
+    identity_time: Time
+    """Since when it is this server that answers: the same origin, issuer, name, version and era."""
+    tools: Annotated[Integer, Field(ge=0, le=100000)]
+    """How many tools it exposes."""
+
+
 class MCPServerProfileStatus(ApiModel):
     """What is known of the registered server."""
 
@@ -223,6 +297,8 @@ class MCPServerProfileStatus(ApiModel):
     """The metadata.generation that this status is about."""
     conditions: Conditions = ()
     """What holds for the profile."""
+    surface: CapturedSurface | None = None
+    """What the server exposed when it was captured last; a failed probe changes nothing of it."""
 
 
 class MCPServerProfile(Resource):

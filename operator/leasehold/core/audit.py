@@ -3,6 +3,7 @@ intent and one for the result of every step that matters. Accessors and lease id
 follow one credential through the records, too little to revoke it. The published schema is generated from
 these models."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -14,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema
 
 from leasehold.api.base import rfc3339
-from leasehold.api.connection import MCPConnection
+from leasehold.api.connection import DriftRecord, MCPConnection
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MCPRevocation
@@ -49,6 +50,7 @@ class AuditAction(StrEnum):
     LIFT = "lift"
     APPROVE = "approve"
     REJECT = "reject"
+    DRIFT = "drift"
 
 
 class AuditPhase(StrEnum):
@@ -104,6 +106,26 @@ class AuditOwner(_Part):
     team: str
 
 
+class AuditFinding(_Part):
+    """Differences of one kind, by what they are and how many; never the server's words."""
+
+    level: str
+    kind: str
+    count: Annotated[int, Field(ge=1)]
+
+
+class AuditDrift(_Part):
+    """How a server's surface differs from what was approved; `paths` are JSON pointers into the surface."""
+
+    live_digest: Hashed
+    approved_digest: Hashed
+    level: str
+    since: UtcTime
+    deadline: UtcTime | None = None
+    findings: tuple[AuditFinding, ...]
+    paths: tuple[str, ...]
+
+
 class AuditData(_Part):
     """What happened."""
 
@@ -125,6 +147,7 @@ class AuditData(_Part):
     accessor_hash: Hashed | None = None
     lease_id_hash: Hashed | None = Field(default=None, alias="leaseIDHash")
     revocations: tuple[str, ...] | None = None
+    drift: AuditDrift | None = None
 
 
 class AuditRevocation(_Part):
@@ -225,6 +248,7 @@ def audit_record(
     lease_id: str | None = None,
     message: str = "",
     actor: str = "leasehold",
+    drift: AuditDrift | None = None,
 ) -> dict[str, Any]:
     """One record.
 
@@ -248,6 +272,7 @@ def audit_record(
         accessor_hash=_hashed(accessor),
         lease_id_hash=_hashed(lease_id),
         revocations=tuple(hold.revocation for hold in connection.status.holds) or None,
+        drift=drift,
         **_governance(connection),
         **_server(connection, profile),
     )
@@ -268,6 +293,21 @@ def _enveloped(
         data=data,
     )
     return envelope.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def drift_facts(drift: DriftRecord, paths: Sequence[str]) -> AuditDrift:
+    """What is recorded of drift."""
+    return AuditDrift(
+        live_digest=drift.live_digest,
+        approved_digest=drift.approved_digest,
+        level=drift.level.value,
+        since=rfc3339(drift.since_time),
+        deadline=rfc3339(drift.deadline_time) if drift.deadline_time is not None else None,
+        findings=tuple(
+            AuditFinding(level=each.level.value, kind=each.kind, count=each.count) for each in drift.findings
+        ),
+        paths=tuple(paths),
+    )
 
 
 def audit_schema() -> dict[str, Any]:

@@ -26,6 +26,17 @@ def canonical_json(value: JsonValue) -> bytes:
     return rfc8785.dumps(_tagged(value)) if b'"' + _OURS.encode() in plain else plain
 
 
+def as_sent(value: JsonValue) -> JsonValue:
+    """What a canonical form stands for, once it is parsed: without the marks of integers and strings."""
+    if isinstance(value, dict):
+        return {key: as_sent(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [as_sent(member) for member in value]
+    if isinstance(value, str) and value.startswith(_INTEGER):
+        return int(value.removeprefix(_INTEGER))
+    return value.removeprefix(_STRING) if isinstance(value, str) else value
+
+
 def digest_of(canonical: bytes) -> str:
     """`sha256:` and 64 hexadecimal digits."""
     return f"sha256:{sha256(canonical).hexdigest()}"

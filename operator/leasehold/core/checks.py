@@ -11,6 +11,7 @@ from leasehold.api.names import FINALIZER
 from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.core import deadlines, ledger, revocations
+from leasehold.core.drift_standing import DriftStanding
 from leasehold.core.observation import Observation
 from leasehold.core.templates import validate_template
 from leasehold.core.text import shortened
@@ -144,6 +145,31 @@ def service_account_is_gone(o: Observation) -> Finding | None:
     )
 
 
+def surface_has_drifted(o: Observation) -> Finding | None:
+    """The server exposes what nobody approved, and nobody stood up for it in time, or there is no time."""
+    if o.drift is None or not o.drift.is_over(o.now):
+        return None
+    return _ends(
+        Reason.DRIFTED,
+        f"{_what_differs(o.drift)}; approve the surface that it exposes in a review, or mend it",
+    )
+
+
+def surface_is_drifting(o: Observation) -> Finding | None:
+    """The server exposes what nobody approved; a person has time to look at it."""
+    if o.drift is None or o.drift.deadline is None:
+        return None
+    until = f"approve it in a review by {rfc3339(o.drift.deadline)}, or the credential ends"
+    return Finding(Reason.DRIFTED, f"{_what_differs(o.drift)}; {until}", Effect.NONE)
+
+
+def _what_differs(drift: DriftStanding) -> str:
+    return (
+        f"{str(drift.level).lower()} drift: the server exposes {drift.live_digest}, and approved is "
+        f"{drift.approved_digest} (see status.drift)"
+    )
+
+
 def profile_is_missing(o: Observation) -> Finding | None:
     """Nobody registered the server, or not any more."""
     if o.profile is not None:
@@ -271,6 +297,7 @@ DENIALS: tuple[Check, ...] = (
     lease_is_over,
     namespace_is_not_allowed,
     service_account_is_gone,
+    surface_has_drifted,
 )
 OBSTACLES: tuple[Check, ...] = (
     profile_is_missing,
@@ -283,7 +310,7 @@ OBSTACLES: tuple[Check, ...] = (
     store_is_being_deleted,
     store_is_not_held,
 )
-REMARKS: tuple[Check, ...] = (review_is_due,)
+REMARKS: tuple[Check, ...] = (surface_is_drifting, review_is_due)
 
 
 def first_finding(checks: tuple[Check, ...], o: Observation) -> Finding | None:

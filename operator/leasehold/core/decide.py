@@ -133,6 +133,8 @@ def next_wake(o: Observation) -> datetime | None:
     """When to look again if nothing happens before; None: only an event changes anything."""
     status = o.connection.status
     moments: list[datetime | None] = [deadlines.lease_end(o.connection), deadlines.review_due(o.connection)]
+    if o.drift is not None:
+        moments.append(o.drift.deadline)
     if status.backoff is not None:
         moments.append(status.backoff.retry_time)
     for entry in status.ledger:

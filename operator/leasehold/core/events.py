@@ -58,6 +58,12 @@ TEXTS: Final[dict[Reason, EventText]] = {
     Reason.NOT_ISSUED: _bad("Mint", "There is no valid credential."),
     Reason.RECORD_ONLY: _good("Decide", "The profile has no credential: this connection is a record only."),
     Reason.NEVER_PROBED: _good("Probe", "The server was never probed."),
+    Reason.NOT_PROBEABLE: _good("Probe", "The server is a command on the agent's machine: nobody probes it."),
+    Reason.NO_CREDENTIAL: _bad("Probe", "There is no credential to probe the server with."),
+    Reason.CAPTURED: _good("Probe", "The server was read to its end."),
+    Reason.NO_APPROVED_SURFACE: _good("Probe", "Nobody has approved what the server exposes."),
+    Reason.CLEAN: _good("Probe", "The server exposes what was approved."),
+    Reason.BENIGN_DRIFT: _good("Probe", "The server differs from what was approved in nothing that matters."),
     Reason.NO_EVIDENCE_SOURCE: _good("Decide", "Nothing tells whether the connection is used."),
     Reason.WORKING: _good("Decide", "Work is under way."),
     Reason.RETRYING: _bad("Decide", "Something did not work and is tried again."),
@@ -123,5 +129,21 @@ TEXTS: Final[dict[Reason, EventText]] = {
     Reason.CLUSTER_UNAVAILABLE: _bad("Decide", "The API server cannot be used at present."),
     Reason.CONFLICT: _good("Decide", "The object changed meanwhile; it is read again."),
     Reason.MALFORMED: _bad("Decide", "An answer or object could not be read."),
+    Reason.UNAUTHORIZED: _bad("Probe", "The server wants a credential, or another one."),
+    Reason.FORBIDDEN: _bad("Probe", "The server does not let the prober's credential ask."),
+    Reason.TLS_FAILED: _bad("Probe", "The server's certificate, or the client's, is not good."),
+    Reason.ADDRESS_DENIED: _bad("Probe", "The server's name leads to an address that must not be connected."),
+    Reason.REDIRECTED: _bad("Probe", "The server sends the prober elsewhere; nothing is followed."),
+    Reason.NOT_MCP: _bad("Probe", "What answers at the server's URL is no MCP server."),
+    Reason.UNSUPPORTED_VERSION: _bad(
+        "Probe", "The server speaks no protocol version that the prober speaks."
+    ),
+    Reason.TOO_LARGE: _bad("Probe", "The server sends more than is read or kept."),
+    Reason.CURSOR_LOOP: _bad("Probe", "The pages of the server's list lead back to one that was read."),
+    Reason.SESSION_LOST: _bad("Probe", "The server forgot the session while it was read."),
+    Reason.SERVER_ERROR: _bad("Probe", "The server, or what stands before it, failed."),
+    Reason.CREDENTIAL_ECHOED: _bad(
+        "Probe", "The server's surface repeats the credential that was sent, so it is not kept."
+    ),
     Reason.INTERNAL_ERROR: _bad("Decide", "The operator made a mistake; its log says which."),
 }

@@ -10,6 +10,7 @@ from leasehold.api.connection import Backoff, MCPConnection
 from leasehold.api.hold import Hold
 from leasehold.api.profile import CredentialRecipe, MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
+from leasehold.core.drift_standing import DriftStanding
 from leasehold.core.facts import RevocationFact, SecretProbe
 from leasehold.core.mint_hash import mint_hash
 from leasehold.core.revocations import holds_now
@@ -53,6 +54,8 @@ class Observation:
     revocations: tuple[RevocationFact, ...] = ()
     matched_by: frozenset[str] = frozenset()
     """Uids of revocations that have matched it before, whatever it says now."""
+    drift: DriftStanding | None = None
+    """How it stands to what the server exposes; None: that was never captured."""
 
     @property
     def registered_url(self) -> str | None:

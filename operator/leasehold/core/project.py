@@ -16,11 +16,12 @@ from leasehold.core.checks import Effect, Finding, revocability
 from leasehold.core.decide import standing
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.core.observation import Observation
+from leasehold.core.project_surface import drift_free, reachable
 
 FIRST_RETRY_SECONDS = 2
 LONGEST_RETRY_SECONDS = 300
 MESSAGE_LENGTH = 1024
-READY_REASONS = frozenset({Reason.ACTIVE, Reason.REVIEW_DUE})
+READY_REASONS = frozenset({Reason.ACTIVE, Reason.REVIEW_DUE, Reason.DRIFTED})
 SPEC_FAULTS = frozenset({Reason.INVALID_SPEC, Reason.DOES_NOT_FIT_TYPE})
 
 
@@ -39,13 +40,8 @@ def project(o: Observation, fault: Fault | None) -> MCPConnectionStatus:
         ("Stalled", *_stalled(finding, trouble)),
         ("Reconciling", *_reconciling(o, finding, trouble)),
         ("CredentialIssued", *_credential_issued(o)),
-        (
-            "DriftFree",
-            ConditionStatus.UNKNOWN,
-            Reason.NEVER_PROBED,
-            "the server's surface was never captured",
-        ),
-        ("Reachable", ConditionStatus.UNKNOWN, Reason.NEVER_PROBED, "the server was never probed"),
+        ("DriftFree", *drift_free(o)),
+        ("Reachable", *reachable(o)),
         (
             "Used",
             ConditionStatus.UNKNOWN,
@@ -61,6 +57,7 @@ def project(o: Observation, fault: Fault | None) -> MCPConnectionStatus:
             "server": _server(o),
             "lease_end_time": deadlines.lease_end(o.connection),
             "review_due_time": deadlines.review_due(o.connection),
+            "drift": o.drift.record if o.drift is not None else None,
             "credential_expiry_time": present.expiry_time if present else None,
             "residual_exposure_until": _residual(o),
         }
@@ -139,7 +136,8 @@ Verdict = tuple[ConditionStatus, Reason, str]
 
 def _ready(o: Observation, finding: Finding) -> Verdict:
     valid = _is_valid(ledger.current(o.connection.status.ledger), o.now)
-    ready = finding.reason in READY_REASONS or (finding.reason is Reason.STORE_UNAVAILABLE and valid)
+    told = finding.effect is Effect.NONE and finding.reason in READY_REASONS
+    ready = told or (finding.reason is Reason.STORE_UNAVAILABLE and valid)
     message = finding.message
     if finding.reason is Reason.ACTIVE:
         message = (

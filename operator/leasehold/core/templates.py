@@ -20,6 +20,8 @@ from leasehold.core.text import has_surrogates, shortened
 MAX_DATA_BYTES: Final = 900 * 1024
 """What the data of one Secret may hold; the API server refuses more than 1 MiB."""
 
+OUTPUT_TEMPLATES: Final = "spec.output.templates"
+
 MAX_FILTERS: Final = 4
 """Filters in a row: each may make a value several times longer."""
 
@@ -93,22 +95,24 @@ def validate_template(key: str, text: str, allowed_names: frozenset[str] | None)
     return sorted(problems)[:MAX_PROBLEMS]
 
 
-def render(templates: Mapping[str, str], context: Mapping[str, str]) -> Mapping[str, str]:
-    """Every template with its values placed, under its own key.
+def render(
+    templates: Mapping[str, str], context: Mapping[str, str], where: str = OUTPUT_TEMPLATES
+) -> Mapping[str, str]:
+    """Every template with its values placed, under its own key; `where` is the field that has them.
 
     :raises NeedsPerson: InvalidSpec: a template is refused, names what the context lacks, or grows too large
     """
     rendered: dict[str, str] = {}
     room = MAX_DATA_BYTES
     for key, text in templates.items():
-        compiled = compile_template(text)
+        compiled, field = compile_template(text), _field(key, where)
         if compiled.problems:
-            raise NeedsPerson(Reason.INVALID_SPEC, f"{_field(key)} {compiled.problems[0]}.")
+            raise NeedsPerson(Reason.INVALID_SPEC, f"{field} {compiled.problems[0]}.")
         pieces = []
-        for piece in _pieces(key, compiled, context):
+        for piece in _pieces(field, compiled, context):
             room -= len(piece.encode())
             if room < 0:
-                raise NeedsPerson(Reason.INVALID_SPEC, f"{_field(key)} makes the Secret {_too_large()}.")
+                raise NeedsPerson(Reason.INVALID_SPEC, f"{field} makes the Secret {_too_large()}.")
             pieces.append(piece)
         rendered[key] = "".join(pieces)
     return rendered
@@ -189,17 +193,17 @@ def _syntax(node: nodes.Node) -> str:
     return "a statement"
 
 
-def _pieces(key: str, compiled: Compiled, context: Mapping[str, str]) -> Iterator[str]:
+def _pieces(field: str, compiled: Compiled, context: Mapping[str, str]) -> Iterator[str]:
     for part in compiled.parts:
-        yield part if isinstance(part, str) else _value(key, part, context)
+        yield part if isinstance(part, str) else _value(field, part, context)
 
 
-def _value(key: str, placed: Placed, context: Mapping[str, str]) -> str:
+def _value(field: str, placed: Placed, context: Mapping[str, str]) -> str:
     value: str | int = placed.source
     if placed.is_name:
         name = str(placed.source)
         if name not in context:
-            raise NeedsPerson(Reason.INVALID_SPEC, _missing(_field(key), name, frozenset(context)))
+            raise NeedsPerson(Reason.INVALID_SPEC, _missing(field, name, frozenset(context)))
         value = context[name]
         if has_surrogates(value):
             raise NeedsPerson(
@@ -208,7 +212,7 @@ def _value(key: str, placed: Placed, context: Mapping[str, str]) -> str:
             )
     for name in placed.filters:
         if len(str(value)) > MAX_DATA_BYTES:
-            raise NeedsPerson(Reason.INVALID_SPEC, f"{_field(key)} makes the Secret {_too_large()}.")
+            raise NeedsPerson(Reason.INVALID_SPEC, f"{field} makes the Secret {_too_large()}.")
         value = FILTERS[name](value)
     return str(value)
 
@@ -218,8 +222,8 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(str(part.source) for part in placed if part.is_name)
 
 
-def _field(key: str) -> str:
-    return f"spec.output.templates[{shortened(key, 253)}]"
+def _field(key: str, where: str = OUTPUT_TEMPLATES) -> str:
+    return f"{where}[{shortened(key, 253)}]"
 
 
 def _missing(field: str, name: str, available: frozenset[str]) -> str:

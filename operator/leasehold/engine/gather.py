@@ -13,6 +13,7 @@ from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.revocations import RevocationBook
 from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
+from leasehold.engine.surfaces import Surfaces
 from leasehold.ports import Clock, Cluster
 
 
@@ -28,6 +29,7 @@ class Gatherer:
         namespaces: Namespaces,
         inspector: Inspector,
         book: RevocationBook,
+        surfaces: Surfaces,
     ) -> None:
         self._cluster = cluster
         self._clock = clock
@@ -36,6 +38,7 @@ class Gatherer:
         self._namespaces = namespaces
         self._inspector = inspector
         self._book = book
+        self._surfaces = surfaces
 
     def now(self) -> datetime:
         """The API server's time.
@@ -80,6 +83,7 @@ class Gatherer:
             rivals=inventory.rivals(connection),
             revocations=self._book.known,
             matched_by=self._book.matched_by(connection),
+            drift=await self._surfaces.standing(connection, profile),
         )
 
     async def observe_for_fence(self, connection: MCPConnection) -> Observation:
@@ -91,6 +95,7 @@ class Gatherer:
         newest = reviewed(newest, self._inventory.reviews_of(newest))
         profile = self._inventory.profiles.get(newest.spec.profile)
         recipe = profile.spec.credential if profile else None
+        drift = await self._surfaces.standing(newest, profile)
         return Observation(
             now=self.now(),
             connection=newest,
@@ -99,6 +104,7 @@ class Gatherer:
             revocations=revocations,
             matched_by=self._book.matched_by(newest),
             rivals=self._inventory.rivals(newest),
+            drift=drift,
         )
 
     def _secret_in_question(self, connection: MCPConnection) -> str | None:

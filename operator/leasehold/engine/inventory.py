@@ -67,6 +67,13 @@ class Shelf(Generic[R]):
         self.unreadable.pop(resource.key, None)
         return True
 
+    def could_not_read(self, keys: Iterable[str]) -> None:
+        """These, of all that a list had, cannot be read; what is not among them can be, or is gone."""
+        told = self.unreadable
+        self.unreadable = {
+            key: told.get(key, "it is not valid as this version knows its kind") for key in keys
+        }
+
     def remove(self, key: str, version: int) -> R | None:
         """Forget a deleted object, unless a newer one has its name."""
         held = self._objects.get(key)

@@ -110,6 +110,8 @@ class Reconciler:
             await self._revoke_what_nobody_records(connection, work, ())
             return UNTIL_IT_IS_TOLD
         self._report(connection, work)
+        if _has_drifted_anew(connection.status, work.connection.status):
+            self._reporter.drifted(work.connection, observed.drift.paths if observed.drift else ())
         if again or _changed_meanwhile(observed.connection, work.connection):
             return AT_ONCE
         following = self._next(replace(after, connection=work.connection), decided_at=observed.now)
@@ -264,6 +266,15 @@ def _published(status: MCPConnectionStatus) -> int:
 
 def _ready(status: MCPConnectionStatus) -> Condition | None:
     return next((condition for condition in status.conditions if condition.type == "Ready"), None)
+
+
+def _has_drifted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:
+    """To another surface, from another approved one, or worse than before."""
+    was, now = before.drift, after.drift
+    if now is None:
+        return False
+    told = (now.live_digest, now.approved_digest, now.level)
+    return was is None or told != (was.live_digest, was.approved_digest, was.level)
 
 
 def _is_over(work: Work, plan: Plan) -> bool:

@@ -62,7 +62,7 @@ class Registrations:
     async def reconcile_profile(self, profile: MCPServerProfile) -> None:
         """Whether the profile's store is there.
 
-        :raises Fault: nothing could be written
+        :raises Fault: nothing could be written; the prober writes to the same status, and may have been first
         """
         credential = profile.spec.credential
         verdict: Verdict = (
@@ -79,15 +79,16 @@ class Registrations:
                     f"spec.credential.storeName: there is no MCPCredentialStore {credential.store_name}; "
                     "register it or correct the name",
                 )
-        conditions = self._conditions(profile.status.conditions, profile.metadata.generation, verdict)
-        status = profile.status.model_copy(
-            update={"conditions": conditions, "observed_generation": profile.metadata.generation}
+        held = self._inventory.profiles.get(profile.key) or profile
+        conditions = self._conditions(held.status.conditions, held.metadata.generation, verdict)
+        status = held.status.model_copy(
+            update={"conditions": conditions, "observed_generation": held.metadata.generation}
         )
-        if status.to_wire() != profile.status.to_wire():
+        if status.to_wire() != held.status.to_wire():
             try:
-                answered = await self._cluster.put_status(profile.model_copy(update={"status": status}))
-            except (Conflict, Vanished, OutcomeUnknown):
-                return  # its next event brings it here again
+                answered = await self._cluster.put_status(held.model_copy(update={"status": status}))
+            except Vanished:
+                return
             self._inventory.put(answered)
 
     async def _hold(self, store: MCPCredentialStore) -> MCPCredentialStore:
@@ -147,13 +148,12 @@ class Registrations:
             now = was.last_transition_time
         if now is None:
             return before
-        return (
-            Condition(
-                type="Ready",
-                status=status,
-                reason=reason,
-                message=message[:1024],
-                last_transition_time=now,
-                observed_generation=generation,
-            ),
+        ready = Condition(
+            type="Ready",
+            status=status,
+            reason=reason,
+            message=message[:1024],
+            last_transition_time=now,
+            observed_generation=generation,
         )
+        return (ready, *(condition for condition in before if condition.type != "Ready"))

@@ -11,7 +11,15 @@ from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.review import Decision, MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
-from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record, revocation_record
+from leasehold.core.audit import (
+    AuditAction,
+    AuditDrift,
+    AuditOutcome,
+    AuditPhase,
+    audit_record,
+    drift_facts,
+    revocation_record,
+)
 from leasehold.core.faults import Fault, NeedsPerson, OutcomeUnknown
 from leasehold.core.reviews import Verdict, assurance_of
 from leasehold.engine.events import EventRecorder
@@ -147,6 +155,30 @@ class Reporter:
                 connection, Reason.APPROVED, f"approved by {review.spec.reviewer} ({assurance})"
             )
 
+    def captured(self, profile: MCPServerProfile, digest: str, tools: int) -> None:
+        """A server exposes another surface than before."""
+        self._events.record(profile, Reason.CAPTURED, f"the server exposes {digest}, with {tools} tools")
+
+    def not_probed(self, profile: MCPServerProfile, reason: Reason, message: str) -> None:
+        """A server could not be read."""
+        self._events.record(profile, reason, message)
+
+    def drifted(self, connection: MCPConnection, paths: Sequence[str]) -> None:
+        """A connection's server exposes what was not approved, or another such surface than before."""
+        drift = connection.status.drift
+        if drift is None:
+            return
+        self.metrics.drifted(drift.level.value.lower())
+        self._record(
+            AuditAction.DRIFT,
+            AuditPhase.RESULT,
+            AuditOutcome.SUCCEEDED,
+            connection,
+            None,
+            Reason.BENIGN_DRIFT if drift.deadline_time is None else Reason.DRIFTED,
+            drift=drift_facts(drift, paths),
+        )
+
     def revocation_begins(self, revocation: MCPRevocation, matched: int) -> None:
         """A breakglass switch was thrown; what it matches is about to be revoked."""
         if revocation.status.started_time is not None:  # another process has told
@@ -253,6 +285,7 @@ class Reporter:
         reason: Reason,
         message: str = "",
         actor: str = "leasehold",
+        drift: AuditDrift | None = None,
     ) -> None:
         now = self._clock.now()
         if now is None:
@@ -274,6 +307,7 @@ class Reporter:
                 lease_id=entry.lease_id if entry else None,
                 message=message,
                 actor=actor,
+                drift=drift,
             )
         )
 

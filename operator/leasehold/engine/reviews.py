@@ -38,7 +38,7 @@ class Reviews:
             return
         namespace = review.metadata.namespace
         connection = await self._cluster.get(MCPConnection, review.spec.connection, namespace)
-        verdict = judge(review, connection, live_digest=None)
+        verdict = judge(review, connection, self._live_digest(connection))
         try:
             answered = await self._cluster.put_status(self._with(review, verdict))
         except (Conflict, Vanished, OutcomeUnknown):
@@ -46,6 +46,11 @@ class Reviews:
         self._inventory.put(answered)
         self._reporter.reviewed(answered, connection, verdict)
         self._changed(f"{namespace}/{review.spec.connection}")
+
+    def _live_digest(self, connection: MCPConnection | None) -> str | None:
+        profile = self._inventory.profiles.get(connection.spec.profile) if connection is not None else None
+        surface = profile.status.surface if profile is not None else None
+        return surface.digest if surface is not None else None
 
     def _with(self, review: MCPConnectionReview, verdict: Verdict) -> MCPConnectionReview:
         now = self._clock.now() or review.metadata.creation_timestamp

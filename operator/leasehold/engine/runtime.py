@@ -23,6 +23,7 @@ from leasehold.engine.breakglass import Breakglass
 from leasehold.engine.events import EventRecorder
 from leasehold.engine.fence import Fence
 from leasehold.engine.inventory import Inventory, version_of
+from leasehold.engine.prober import Prober
 from leasehold.engine.queue import Lane, WorkQueue
 from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.registrations import Registrations
@@ -86,6 +87,7 @@ class Engine:
         self._queue = WorkQueue(self._loop, self._lane)
         self._registrations: Registrations | None = None
         self._reviews: Reviews | None = None
+        self._prober: Prober | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._loops: list[asyncio.Task[None]] = []
         self._telling: asyncio.Task[None] | None = None
@@ -96,9 +98,9 @@ class Engine:
         self._stopping = False
         breakglass.use(self._revoke_first, self._queue.hold_back)
 
-    def use(self, registrations: Registrations, reviews: Reviews) -> None:
-        """Stores and profiles, and reviews, are looked after by these."""
-        self._registrations, self._reviews = registrations, reviews
+    def use(self, registrations: Registrations, reviews: Reviews, prober: Prober) -> None:
+        """Stores and profiles, reviews, and the surfaces of servers are looked after by these."""
+        self._registrations, self._reviews, self._prober = registrations, reviews, prober
 
     def requeue(self, key: str) -> None:
         """A connection is to be looked at, if there is one of that name."""
@@ -122,6 +124,8 @@ class Engine:
             self._loop.create_task(self._breakglass.report_for_ever()),
         ]
         self._telling = self._loop.create_task(self._events.run())
+        if self._prober is not None:
+            self._prober.start()
 
     async def stop(self, seconds: float) -> bool:
         """Finish what is under way and start nothing; whether all of it was through in time."""
@@ -130,6 +134,8 @@ class Engine:
         self._queue.close()
         for task in self._loops:
             task.cancel()
+        if self._prober is not None:
+            await self._prober.stop()
         waiting: set[asyncio.Task[None]] = set()
         if self._tasks:
             _, waiting = await asyncio.wait(self._tasks, timeout=seconds)
@@ -150,6 +156,8 @@ class Engine:
             return False, f"{len(stuck)} passes take longer than {STUCK_SECONDS:.0f} s"
         if any(task.done() for task in self._tasks) and not self._stopping:
             return False, "a worker has ended"
+        if self._prober is not None and not self._prober.live() and not self._stopping:
+            return False, "a worker of the prober has ended"
         return True, "workers turn"
 
     def ready(self) -> tuple[bool, str]:
@@ -184,6 +192,11 @@ class Engine:
         for connection in self._inventory.users_of_store(store):
             self._queue.add(connection.key, self._lane(connection.key))
 
+    def requeue_users_of_profile(self, profile: MCPServerProfile) -> None:
+        """What a server exposes, or whether it can be read, is not what it was."""
+        for connection in self._inventory.users_of_profile(profile.key):
+            self._queue.add(connection.key, self._lane(connection.key))
+
     def _revoke_first(self, connections: Iterable[MCPConnection]) -> None:
         for connection in connections:
             self._queue.add(connection.key, Lane.BREAKGLASS)
@@ -197,6 +210,8 @@ class Engine:
             self._queue.add(REVIEW_PREFIX + resource.key, Lane.REVOKE)
         elif isinstance(resource, MCPServerProfile):
             self._queue.add(PROFILE_PREFIX + resource.key, Lane.STATUS)
+            if self._prober is not None:
+                self._prober.profile_changed(resource)
             for connection in self._inventory.users_of_profile(resource.key):
                 self._breakglass.connection_changed(connection)
                 self._queue.add(connection.key, self._lane(connection.key))
@@ -227,6 +242,8 @@ class Engine:
                 if store.metadata.deletion_timestamp is not None:
                     self._queue.add(STORE_PREFIX + store.key, Lane.STATUS)
         elif isinstance(gone, MCPServerProfile):
+            if self._prober is not None:
+                self._prober.profile_gone(key)
             for connection in self._inventory.users_of_profile(key):
                 self._queue.add(connection.key, Lane.STATUS)
         elif isinstance(gone, MCPCredentialStore):
@@ -352,6 +369,7 @@ class Engine:
         for kind in KINDS:
             known = self._inventory.shelf(kind).keys()
             listed, unreadable = await self._cluster.list_all(kind)
+            self._inventory.shelf(kind).could_not_read(unreadable)
             there = {resource.key for resource in listed} | set(unreadable)
             for number, resource in enumerate(listed):
                 if self._inventory.put(resource):

@@ -36,6 +36,9 @@ RESIDUAL_EXPOSURE: Final = GaugeFamily(
 LEDGER: Final = GaugeFamily(
     "leasehold_ledger_entries", "Generations of a connection that may be alive, by their state."
 )
+DRIFT: Final = GaugeFamily(
+    "leasehold_connection_drift_items", "What differs from the approved surface, by how bad it is."
+)
 PER_CONNECTION: Final = (
     READY,
     STATE,
@@ -45,6 +48,7 @@ PER_CONNECTION: Final = (
     CREDENTIAL_EXPIRY,
     RESIDUAL_EXPOSURE,
     LEDGER,
+    DRIFT,
 )
 
 FLEET_CONNECTIONS: Final = GaugeFamily(
@@ -135,6 +139,14 @@ def _lines(connection: MCPConnection, reason: Reason, states: Counter[EntryState
         ),
     }
     status = connection.status
+    if status.drift is not None:
+        counted: Counter[str] = Counter()
+        for item in status.drift.findings:
+            counted[item.level.value.lower()] += item.count
+        lines[DRIFT] = "".join(
+            DRIFT.sample(f"{labels},{label_pairs({'level': level})}", count)
+            for level, count in counted.items()
+        )
     times = {
         LEASE_END: status.lease_end_time,
         REVIEW_DUE: status.review_due_time,

@@ -2,6 +2,7 @@
 the API server answered. An age that nobody updates any more must go on growing, so ages are kept as moments
 and computed at the scrape."""
 
+import contextlib
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +44,7 @@ class Telemetry:
         self._define_work()
         self._define_reviews()
         self._define_breakglass()
+        self._define_probes()
         self._define_requests()
         self._define_process(version)
 
@@ -93,6 +95,17 @@ class Telemetry:
             "From a revocation's creation until all that it matches was revoked, or verified dead.",
             BREAKGLASS_BUCKETS,
             "stage",
+        )
+
+    def _define_probes(self) -> None:
+        self._probes = self._counter("leasehold_probes", "Probes of servers, by how they ended.", "outcome")
+        self._probe_age = self._gauge(
+            "leasehold_probe_age_seconds",
+            "Since when the surface of a profile's server was last read to its end by this process.",
+            "profile",
+        )
+        self._drifts = self._counter(
+            "leasehold_drift_events", "Connections that were found to have drifted, by how far.", "level"
         )
 
     def _define_requests(self) -> None:
@@ -162,6 +175,21 @@ class Telemetry:
     def reviewed(self, decision: str, assurance: str, reason: Reason) -> None:
         """One review was judged."""
         self._reviews.labels(decision, assurance, reason).inc()
+
+    def probed(self, profile: str, outcome: str) -> None:
+        """One probe is over."""
+        self._probes.labels(outcome).inc()
+        if outcome == "ok":
+            self._probe_age.labels(profile).set_function(self._growing(0.0))
+
+    def profile_gone(self, name: str) -> None:
+        """The profile is no more."""
+        with contextlib.suppress(KeyError):
+            self._probe_age.remove(name)
+
+    def drifted(self, level: str) -> None:
+        """A connection has drifted."""
+        self._drifts.labels(level).inc()
 
     def queue(self, lane: str, depth: int, oldest_age_seconds: float) -> None:
         """How a lane looks; the age goes on growing until the next call."""

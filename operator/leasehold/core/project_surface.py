@@ -1,0 +1,66 @@
+"""What a connection's conditions say about its server: whether it exposes what was approved, and whether it can be
+read at all."""
+
+from leasehold.api.base import ConditionStatus, rfc3339
+from leasehold.api.connection import DriftLevel
+from leasehold.api.profile import Transport
+from leasehold.api.reasons import Reason
+from leasehold.core.drift_standing import DriftStanding
+from leasehold.core.observation import Observation
+
+Verdict = tuple[ConditionStatus, Reason, str]
+
+NOT_PROBEABLE: Verdict = (
+    ConditionStatus.UNKNOWN,
+    Reason.NOT_PROBEABLE,
+    "a Stdio server runs where the agent runs, so nobody probes it",
+)
+NEVER_PROBED: Verdict = (ConditionStatus.UNKNOWN, Reason.NEVER_PROBED, "the server was never probed")
+
+
+def drift_free(o: Observation) -> Verdict:
+    """The DriftFree condition."""
+    if _is_a_command(o):
+        return NOT_PROBEABLE
+    if o.drift is None:
+        return ConditionStatus.UNKNOWN, Reason.NEVER_PROBED, "the server's surface was never captured"
+    if o.drift.approved_digest is None:
+        return (
+            ConditionStatus.UNKNOWN,
+            Reason.NO_APPROVED_SURFACE,
+            f"nobody has approved what the server exposes: {o.drift.live_digest}; review the connection with that "
+            "as surfaceDigest",
+        )
+    if o.drift.level is None:
+        return (
+            ConditionStatus.TRUE,
+            Reason.CLEAN,
+            f"the server exposes what was approved: {o.drift.live_digest}",
+        )
+    if o.drift.level is DriftLevel.BENIGN:
+        return ConditionStatus.TRUE, Reason.BENIGN_DRIFT, _differs(o.drift)
+    end = f"; it ends the credential at {rfc3339(o.drift.deadline)}" if o.drift.deadline else ""
+    return ConditionStatus.FALSE, Reason.DRIFTED, _differs(o.drift) + end
+
+
+def _differs(drift: DriftStanding) -> str:
+    kinds = ", ".join(dict.fromkeys(item.kind for item in drift.items))
+    return f"the server exposes {drift.live_digest}, and approved is {drift.approved_digest}: {kinds}"
+
+
+def reachable(o: Observation) -> Verdict:
+    """The Reachable condition, as the profile has it; the profile's own says more."""
+    if _is_a_command(o):
+        return NOT_PROBEABLE
+    conditions = o.profile.status.conditions if o.profile is not None else ()
+    probed = next((each for each in conditions if each.type == "Reachable"), None)
+    if probed is None:
+        return NEVER_PROBED
+    told = (
+        "the server was read to its end" if probed.status is ConditionStatus.TRUE else "it could not be read"
+    )
+    return probed.status, probed.reason, f"{told}; see MCPServerProfile {o.connection.spec.profile}"
+
+
+def _is_a_command(o: Observation) -> bool:
+    return o.profile is not None and o.profile.spec.transport is Transport.STDIO
