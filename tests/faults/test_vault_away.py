@@ -1,4 +1,4 @@
-"""Vault down, sealed, slow, or another one behind the same address: nothing is lost, nothing is claimed."""
+"""Vault down, sealed or slow: nothing is lost, nothing is claimed."""
 
 from controlplane import ControlPlane
 from controlplane.vaultsetup import CREATE_LOGIN, setup_database_engine
@@ -7,7 +7,6 @@ from deployment import Deployment, Operator, condition
 from e2e.claims import (
     claim,
     generations,
-    ledger_unguarded,
     message,
     the_secret,
     wait_generation,
@@ -159,26 +158,3 @@ def test_an_ambiguous_mint_is_settled_and_never_repeated_under_its_intent(
     ]
     records = [each for each in operator.audit(connection) if each["type"].endswith("mint.intent")]
     assert [each["data"]["connection"]["generation"] for each in records] == [1, 2]
-
-
-def test_another_vault_behind_the_same_address_proves_nothing(
-    own_plane: ControlPlane, deployment: Deployment, operator: Operator
-) -> None:
-    """A ledger that names another cluster id is what an operator sees when a Vault was replaced."""
-    claimed = claim(deployment, {"ttlSeconds": 40, "overlapSeconds": 2})
-    ledger = [
-        entry.to_wire() | {"clusterID": "a-vault-that-is-gone"} for entry in claimed.connection.status.ledger
-    ]
-    operator.stop()
-    with ledger_unguarded(deployment):
-        deployment.patch_status(claimed.connection, {"ledger": ledger})
-    operator.start()
-    delete(deployment, claimed.namespace)
-    pending = deployment.wait_for(claimed.connection, "Deleted", status="False")
-    wait_until(
-        lambda: "is another Vault" in message(deployment.wait_for(claimed.connection, "Deleted"), "Stalled"),
-        20,
-        "a person is told",
-    )
-    assert generations(pending) == {1: EntryState.REVOKING}
-    deployment.wait_gone(claimed.connection, 90)
