@@ -401,3 +401,19 @@ async def test_a_slow_server_holds_up_no_minting() -> None:
     await passing(2)
     assert shop.world.ready(claimed) == "Active"
     assert len(shop.catalog.asked) == 4
+
+
+@in_virtual_time
+async def test_a_snapshot_that_cannot_be_read_holds_up_no_ending() -> None:
+    shop = Shop()
+    claimed = await shop.approved()
+    await shop.changes_to(REWORDED)
+    before = shop.world.find(claimed).status.drift
+    assert before is not None
+    shop.world.cluster.fail("get", TryLater(Reason.CLUSTER_UNAVAILABLE, "it fails"), times=10**6)
+    await shop.changes_to(WRITING)
+    shop.world.people.change(shop.world.find(claimed), suspend=True)
+    await passing(SOON)
+    assert shop.world.ready(claimed) == "Suspended"
+    assert not shop.world.leases()
+    assert shop.world.find(claimed).status.drift == before

@@ -28,4 +28,5 @@ class FakeCatalog:
         if surface is None:
             raise TryLater(Reason.UNREACHABLE, "The server cannot be reached.")
         origin = "/".join(target.url.split("/")[:3])
-        return Probed(surface, Identity(origin, self.issuers.get(target.url, "Example CA")))
+        issuer = self.issuers.get(target.url, "Example CA") if origin.startswith("https:") else None
+        return Probed(surface, Identity(origin, issuer))

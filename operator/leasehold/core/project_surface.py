@@ -2,7 +2,7 @@
 read at all."""
 
 from leasehold.api.base import ConditionStatus, rfc3339
-from leasehold.api.connection import DriftLevel
+from leasehold.api.connection import DriftLevel, DriftRecord
 from leasehold.api.profile import Transport
 from leasehold.api.reasons import Reason
 from leasehold.core.drift_standing import DriftStanding
@@ -22,6 +22,8 @@ def drift_free(o: Observation) -> Verdict:
     """The DriftFree condition."""
     if _is_a_command(o):
         return NOT_PROBEABLE
+    if o.drift is None and _is_captured(o):
+        return ConditionStatus.UNKNOWN, Reason.WORKING, "the surfaces are being compared"
     if o.drift is None:
         return ConditionStatus.UNKNOWN, Reason.NEVER_PROBED, "the server's surface was never captured"
     if o.drift.approved_digest is None:
@@ -41,6 +43,17 @@ def drift_free(o: Observation) -> Verdict:
         return ConditionStatus.TRUE, Reason.BENIGN_DRIFT, _differs(o.drift)
     end = f"; it ends the credential at {rfc3339(o.drift.deadline)}" if o.drift.deadline else ""
     return ConditionStatus.FALSE, Reason.DRIFTED, _differs(o.drift) + end
+
+
+def drift_record(o: Observation) -> DriftRecord | None:
+    """What the status says of drift; what was found before stays where nothing new is known."""
+    if o.drift is not None:
+        return o.drift.record
+    return o.connection.status.drift if _is_captured(o) else None
+
+
+def _is_captured(o: Observation) -> bool:
+    return o.profile is not None and o.profile.status.surface is not None
 
 
 def _differs(drift: DriftStanding) -> str:

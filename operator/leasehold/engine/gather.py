@@ -1,12 +1,18 @@
 """Everything that a decision looks at, read once. What fails to be read is a fault, never "absent"."""
 
+import asyncio
+import contextlib
+from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
-from leasehold.core.faults import TryLater
+from leasehold.core.checks import DENIALS, first_finding
+from leasehold.core.drift_standing import DriftStanding
+from leasehold.core.faults import Fault, TryLater
 from leasehold.core.observation import Observation
 from leasehold.core.reviews import reviewed
 from leasehold.engine.inspect import Inspector
@@ -15,6 +21,8 @@ from leasehold.engine.revocations import RevocationBook
 from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
 from leasehold.engine.surfaces import Surfaces
 from leasehold.ports import Clock, Cluster
+
+PATIENCE_SECONDS: Final = 1.0
 
 
 class Gatherer:
@@ -63,7 +71,7 @@ class Gatherer:
             each is not None and each.spec.allowed_namespaces is not None for each in (profile, store)
         )
         probe_for = self._secret_in_question(connection)
-        return Observation(
+        observed = Observation(
             now=now,
             connection=connection,
             profile=profile,
@@ -83,8 +91,8 @@ class Gatherer:
             rivals=inventory.rivals(connection),
             revocations=self._book.known,
             matched_by=self._book.matched_by(connection),
-            drift=await self._surfaces.standing(connection, profile),
         )
+        return replace(observed, drift=await self._drift(observed))
 
     async def observe_for_fence(self, connection: MCPConnection) -> Observation:
         """The newest that is known of a connection, with a list of revocations begun after this call."""
@@ -106,6 +114,15 @@ class Gatherer:
             rivals=self._inventory.rivals(newest),
             drift=drift,
         )
+
+    async def _drift(self, o: Observation) -> DriftStanding | None:
+        """What ends for another reason anyway does not wait for two surfaces to be read and compared."""
+        standing = self._surfaces.standing(o.connection, o.profile)
+        if first_finding(DENIALS, o) is None:
+            return await standing
+        with contextlib.suppress(Fault, TimeoutError):
+            return await asyncio.wait_for(standing, PATIENCE_SECONDS)
+        return None
 
     def _secret_in_question(self, connection: MCPConnection) -> str | None:
         """The Secret to look at: of an open intent, or of a ledger that is lost."""

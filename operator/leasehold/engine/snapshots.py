@@ -54,6 +54,7 @@ class Snapshots:
         if self._is_partly_unknown():
             return
         names = await self._cluster.snapshot_names()
+        self._there &= names | self._in_hand  # one that is needed and gone is made by the next probe
         for name in sorted(names - self._needed() - self._in_hand):
             if name in self._needed() | self._in_hand:  # since the list was made
                 continue

@@ -7,6 +7,7 @@ from typing import Final
 
 from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import CapturedSurface, MCPServerProfile
+from leasehold.api.reasons import Reason
 from leasehold.api.snapshot import MCPToolSnapshot, snapshot_name
 from leasehold.core.captured import who_answers
 from leasehold.core.drift_standing import (
@@ -88,8 +89,10 @@ class Surfaces:
     async def _read(self, profile: str, digest: str) -> MCPToolSnapshot | None:
         try:
             found = await self._cluster.get(MCPToolSnapshot, snapshot_name(profile, digest))
-        except NeedsPerson:  # it is there, and is no snapshot that this version can read
-            return None
+        except NeedsPerson as fault:
+            if fault.reason is not Reason.INVALID_SPEC:
+                raise
+            return None  # it is there, and is no snapshot that this version can read
         return found if found is not None and found.spec.surface_digest == digest else None
 
 
