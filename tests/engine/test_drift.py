@@ -1,11 +1,13 @@
 """A server that exposes something else than what was approved: what becomes of the connections to it."""
 
+import base64
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from api.test_pem import a_certificate
 from fakes.catalog import FakeCatalog
 from fakes.world import NAMESPACE, World
 from leasehold.api.base import Condition
@@ -17,6 +19,7 @@ from leasehold.api.snapshot import MCPToolSnapshot
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.core.surface import Surface, surface_digest
 from mcp_surfaces import REFUND, SEARCH, a_surface, edited
+from objects import a_connection
 from virtual_time import in_virtual_time, passing
 
 INTERVAL = 60
@@ -417,3 +420,94 @@ async def test_a_snapshot_that_cannot_be_read_holds_up_no_ending() -> None:
     assert shop.world.ready(claimed) == "Suspended"
     assert not shop.world.leases()
     assert shop.world.find(claimed).status.drift == before
+
+
+@in_virtual_time
+async def test_a_connection_without_a_credential_is_waited_for() -> None:
+    shop = Shop()
+    probe = {"connection": f"{NAMESPACE}/orders", "intervalSeconds": INTERVAL}
+    shop.world.people.change(shop.profile, probe=probe)
+    shop.exposes(FIRST)
+    await shop.world.start()
+    claimed = shop.world.claim(suspend=True)
+    await passing(60)
+    assert shop.catalog.asked == []
+    assert shop.condition(shop.profile, "Reachable") == ("Unknown", "NoCredential")
+    shop.world.people.change(shop.world.find(claimed), suspend=False)
+    await passing(300)
+    assert shop.surface.digest == surface_digest(FIRST)
+
+
+@in_virtual_time
+async def test_a_client_certificate_comes_from_the_secret_and_the_ca_from_the_profile() -> None:
+    shop, pem = Shop(), a_certificate()
+    certificate = {"certificateKey": "username", "keyKey": "password"}
+    probe = {
+        "connection": f"{NAMESPACE}/orders",
+        "clientCertificate": certificate,
+        "intervalSeconds": INTERVAL,
+    }
+    shop.world.people.change(
+        shop.profile, probe={**probe, "caBundle": base64.b64encode(pem.encode()).decode()}
+    )
+    await shop.opened()
+    await passing(60)
+    secret = shop.world.people.secret(NAMESPACE, "orders")
+    assert secret is not None
+    asked = shop.catalog.asked[-1]
+    assert asked.ca_bundle == pem
+    assert asked.client_certificate is not None
+    assert asked.client_certificate.certificate == secret.data["username"]
+    assert asked.client_certificate.key.reveal() == secret.data["password"]
+
+
+@in_virtual_time
+async def test_what_the_secret_does_not_have_is_said() -> None:
+    for probe in (
+        {"clientCertificate": {"certificateKey": "certificate", "keyKey": "private_key"}},
+        {"headers": {"Authorization": "Bearer {{ token }}"}},
+    ):
+        shop = Shop()
+        shop.world.people.change(shop.profile, probe={"connection": f"{NAMESPACE}/orders", **probe})
+        await shop.opened()
+        await passing(60)
+        assert shop.catalog.asked == []
+        status, reason = shop.condition(shop.profile, "Reachable")
+        assert (status, reason in ("NoCredential", "InvalidSpec")) == ("Unknown", True)
+        told = next(each for each in shop.stored.status.conditions if each.type == "Reachable")
+        assert told.message.startswith("spec.probe.")
+
+
+@in_virtual_time
+async def test_a_command_is_never_probed() -> None:
+    shop = Shop()
+    wire = shop.profile.to_wire()
+    wire["metadata"] = {"name": "local"}
+    wire["spec"] |= {"transport": "Stdio", "command": ["orders-mcp"], "url": None, "probe": None}
+    local = shop.world.people.create(MCPServerProfile.model_validate(wire))
+    await shop.world.start()
+    claimed = shop.world.people.create(
+        a_connection(
+            "local", namespace=NAMESPACE, spec={"profile": "local", "output": {"secretName": "local"}}
+        )
+    )
+    await passing(60)
+    assert [each for each in shop.catalog.asked if each.url != shop.url] == []
+    assert shop.condition(local, "Reachable") == ("Unknown", "NotProbeable")
+    assert shop.condition(claimed, "DriftFree") == ("Unknown", "NotProbeable")
+    assert shop.world.ready(claimed) == "Active"
+
+
+@in_virtual_time
+async def test_a_restart_forgets_neither_a_surface_nor_since_when_it_has_drifted() -> None:
+    shop = Shop()
+    claimed = await shop.approved()
+    await shop.changes_to(REWORDED)
+    before = shop.world.find(claimed).status.drift
+    assert await shop.world.engines[0].stop(5)
+    shop.world.engines.clear()
+    shop.catalog.faults[shop.url] = TryLater(Reason.UNREACHABLE, "The server cannot be reached.")
+    await shop.world.start()
+    await passing(2 * INTERVAL)
+    assert shop.world.find(claimed).status.drift == before
+    assert shop.condition(claimed, "DriftFree") == ("False", "Drifted")
