@@ -62,8 +62,11 @@ class Stage:
         self.truth = Truth(self.plane)
 
     def operator(self) -> Operator:
-        """An operator that no quota slows down: the Vault is ours alone."""
-        return Operator(self.kubeconfig, self.plane.workdir, vault_requests_per_second=UNPACED)
+        """An operator that no quota slows down, for the Vault is ours alone, and that probes nobody: what a probe
+        finds is written to each connection of the fleet, whenever it comes."""
+        return Operator(
+            self.kubeconfig, self.plane.workdir, vault_requests_per_second=UNPACED, probe_workers=0
+        )
 
     def fleet(self, name: str, size: int) -> Fleet:
         """A fleet whose namespaces and service accounts are there, and whose connections are not."""

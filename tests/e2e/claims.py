@@ -90,6 +90,19 @@ def wait_generation(deployment: Deployment, connection: MCPConnection, at_least:
     return found
 
 
+def wait_probed(deployment: Deployment, connection: MCPConnection) -> MCPConnection:
+    """The connection once it says what came of the first probe of its server."""
+
+    def said() -> MCPConnection | None:
+        found = deployment.find(connection.metadata.namespace, connection.metadata.name)
+        reason = condition(found, "Reachable").get("reason") if found is not None else None
+        return found if reason not in (None, "NeverProbed") else None
+
+    found = wait_until(said, 30, f"the server of {connection.key} was probed")
+    assert found is not None
+    return found
+
+
 def message(connection: MCPConnection, kind: str = "Ready") -> str:
     """What a condition says."""
     return str(condition(connection, kind).get("message", ""))

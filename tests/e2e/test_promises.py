@@ -8,7 +8,17 @@ from typing import Any
 from contract.worlds import RealPeople
 from controlplane.waiting import wait_until
 from deployment import Deployment, Operator, condition
-from e2e.claims import ORDERS, claim, clear_status, generations, message, the_secret, wait_generation, works
+from e2e.claims import (
+    ORDERS,
+    claim,
+    clear_status,
+    generations,
+    message,
+    the_secret,
+    wait_generation,
+    wait_probed,
+    works,
+)
 from leasehold.api.connection import EntryState
 from leasehold.api.crd import custom_resource_definition
 from leasehold.api.names import ABANDON_ANNOTATION, API_VERSION, FINALIZER, SecretAnnotation
@@ -59,13 +69,12 @@ def test_another_template_rotates_and_leaves_no_stale_key(deployment: Deployment
 
 def test_a_restart_neither_mints_nor_writes(deployment: Deployment, operator: Operator) -> None:
     claimed = claim(deployment)
-    before = deployment.find(claimed.namespace)
+    before = wait_probed(deployment, claimed.connection)
     assert operator.stop() == 0
     operator.start()
     other = claim(deployment)
     assert works(deployment.plane, other.secret)
     after = deployment.find(claimed.namespace)
-    assert before is not None
     assert after is not None
     assert after.metadata.resource_version == before.metadata.resource_version
     assert the_secret(deployment, after) == claimed.secret

@@ -352,7 +352,8 @@ async def test_a_server_is_probed_with_the_credential_of_the_connection_that_the
 @in_virtual_time
 async def test_without_its_credential_a_server_is_not_probed_at_all() -> None:
     shop = Shop()
-    probe = {"connection": f"{NAMESPACE}/orders", "intervalSeconds": INTERVAL}
+    header = {"X-User": "{{ username }}"}
+    probe = {"connection": f"{NAMESPACE}/orders", "headers": header, "intervalSeconds": INTERVAL}
     shop.world.people.change(shop.profile, probe=probe)
     shop.exposes(FIRST)
     await shop.world.start()
@@ -366,7 +367,8 @@ async def test_the_credential_of_another_profile_is_not_sent() -> None:
     shop = Shop()
     other = shop.world.profile.to_wire()
     other["metadata"] = {"name": "other"}
-    other["spec"] |= {"url": "https://evil.example.com/mcp", "probe": {"connection": f"{NAMESPACE}/orders"}}
+    probe = {"connection": f"{NAMESPACE}/orders", "headers": {"X-Password": "{{ password }}"}}
+    other["spec"] |= {"url": "https://evil.example.com/mcp", "probe": probe}
     profile = shop.world.people.create(MCPServerProfile.model_validate(other))
     await shop.opened()
     await passing(60)
@@ -425,7 +427,8 @@ async def test_a_snapshot_that_cannot_be_read_holds_up_no_ending() -> None:
 @in_virtual_time
 async def test_a_connection_without_a_credential_is_waited_for() -> None:
     shop = Shop()
-    probe = {"connection": f"{NAMESPACE}/orders", "intervalSeconds": INTERVAL}
+    header = {"X-User": "{{ username }}"}
+    probe = {"connection": f"{NAMESPACE}/orders", "headers": header, "intervalSeconds": INTERVAL}
     shop.world.people.change(shop.profile, probe=probe)
     shop.exposes(FIRST)
     await shop.world.start()
@@ -466,6 +469,7 @@ async def test_what_the_secret_does_not_have_is_said() -> None:
     for probe in (
         {"clientCertificate": {"certificateKey": "certificate", "keyKey": "private_key"}},
         {"headers": {"Authorization": "Bearer {{ token }}"}},
+        {},
     ):
         shop = Shop()
         shop.world.people.change(shop.profile, probe={"connection": f"{NAMESPACE}/orders", **probe})

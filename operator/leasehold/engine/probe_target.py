@@ -31,6 +31,12 @@ class ProbeTargets:
         :raises Fault: the Secret could not be read
         """
         probe = profile.spec.probe or Probe()
+        if probe.connection and not probe.headers and probe.client_certificate is None:
+            raise NeedsPerson(
+                Reason.INVALID_SPEC,
+                "spec.probe.headers: say which headers carry the connection's credential, or set "
+                "clientCertificate; leave connection out to probe anonymously.",
+            )
         data = await self._secret_of(profile, probe.connection) if probe.connection else Sealed({})
         surface = profile.status.surface
         return ProbeTarget(
