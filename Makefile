@@ -7,7 +7,7 @@ TEST_WORKERS ?= 3
 
 .PHONY: help
 help: ## list every target
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "installing Python packages into $(VENV)"
@@ -77,3 +77,7 @@ bench: install ## connections per second next to the floor, and the cost of edit
 bench-scale: N = 10000
 bench-scale: install ## what a large fleet costs an idle operator, and a restart (N=10000)
 	PYTHONPATH=tests:operator $(PY) -m bench scale --connections $(N) --engine $(ENGINE)
+
+.PHONY: bench-breakglass
+bench-breakglass: install ## how long one revocation takes over a fleet next to the floor (N=1000 ENGINE=otp|postgres)
+	PYTHONPATH=tests:operator $(PY) -m bench breakglass --connections $(N) --engine $(ENGINE)

@@ -73,7 +73,7 @@ class CrashWorld:
         self.deployment = Deployment(plane)
         self._proxy = proxy
         self._nursery = nursery
-        _let_operators_lead(plane)
+        let_operators_lead(plane)
         _set_engines_up(plane)
         self._token = plane.service_account_token(
             OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT, lifetime_seconds=7200
@@ -217,7 +217,7 @@ def _profile(lane: Lane, kind: str) -> str:
     return f"{_named(lane)}-{kind.lower().replace(' ', '-')}"
 
 
-def _let_operators_lead(plane: ControlPlane) -> None:
+def let_operators_lead(plane: ControlPlane) -> None:
     """Every operator elects by a lease of its own here, and the shipped rights name one lease alone."""
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "crash-election"}
     operator = {"kind": "ServiceAccount", "name": OPERATOR_SERVICE_ACCOUNT, "namespace": OPERATOR_NAMESPACE}

@@ -1,0 +1,28 @@
+"""How it has to end, whatever happened on the way."""
+
+from breakglass.place import Place, Team, said
+from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
+
+
+def counts(status: MCPRevocationStatus) -> tuple[int, int, int, int, int]:
+    """Matched, revoked, verified, Secrets deleted, failed."""
+    return status.matched, status.revoked, status.verified, status.secrets_deleted, status.failed
+
+
+def assert_all_is_dead(place: Place, team: Team, name: str) -> MCPRevocation:
+    """At the servers, and in the status that says so."""
+    assert place.logged_in(team) == set()
+    assert place.living_leases(team) == 0
+    assert place.secrets(team) == 0
+    assert all(connection.status.ledger == () for connection in place.connections(team))
+    revocation = place.revocation(name)
+    status = revocation.status
+    assert counts(status) == (team.size, team.size, team.size, team.size, 0)
+    assert said(revocation, "Complete") == ("True", "Verified")
+    assert said(revocation, "Enforced") == ("True", "Enforced")
+    assert (status.failures, status.residual, status.residual_exposure_until) == ((), "none", None)
+    assert status.started_time is not None
+    assert status.revoked_time is not None
+    assert status.verified_time is not None
+    assert status.started_time <= status.revoked_time <= status.verified_time
+    return revocation
