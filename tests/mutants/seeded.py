@@ -247,6 +247,48 @@ MUTANTS = (
         "pass",
         ("tests/adapters/test_mcp_credentials.py", "repeats_in_an_error"),
     ),
+    Mutant(
+        "drift: a deadline that has passed ends nothing",
+        "operator/leasehold/core/checks.py",
+        "    service_account_is_gone,\n    surface_has_drifted,\n",
+        "    service_account_is_gone,\n",
+        ("tests/engine/test_drift.py", "ends_the_credential_after_14_days"),
+    ),
+    Mutant(
+        "drift: a probe that failed takes the last surface away",
+        "operator/leasehold/core/captured.py",
+        "status.surface if captured is None",
+        "None if captured is None",
+        ("tests/engine/test_drift.py", "a_failed_probe_is_neither"),
+    ),
+    Mutant(
+        "drift: a server that changes again begins its time anew",
+        "operator/leasehold/core/drift_standing.py",
+        "return min(begun, before.since_time)",
+        "return begun",
+        ("tests/engine/test_drift.py", "wins_no_time"),
+    ),
+    Mutant(
+        "probe: another server gets to see the credential",
+        ENGINE + "probe_target.py",
+        "if connection.spec.profile != profile.metadata.name:",
+        "if False:",
+        ("tests/engine/test_drift.py", "credential_of_another_profile"),
+    ),
+    Mutant(
+        "snapshot: what somebody has approved is collected",
+        ENGINE + "snapshots.py",
+        "for digest in approved_digests(reviewed(connection, reviews), profile):",
+        "for digest in ():",
+        ("tests/engine/test_drift.py", "kept_while_they_are_live_or_approved"),
+    ),
+    Mutant(
+        "snapshot: content that is not what its digest says is believed",
+        "operator/leasehold/core/snapshot_content.py",
+        "if digest_of(content) != spec.surface_digest:",
+        "if False:",
+        ("tests/core/test_drift_standing.py", "tampered_with"),
+    ),
 )
 
 

@@ -111,7 +111,8 @@ class Prober:
             return
         self._seen[profile.key] = now
         self._failures.pop(profile.key, None)
-        known = before is None and profile.status.surface is not None
+        told = reachable_of(profile)
+        known = told is not None and told.observed_generation == profile.metadata.generation
         within = AFTER_START_SECONDS if known else SOON_SECONDS
         within = min(within, _interval(profile))
         seed = f"{profile.metadata.uid}/{profile.metadata.generation}/first probe"
