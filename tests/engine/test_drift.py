@@ -515,3 +515,18 @@ async def test_a_restart_forgets_neither_a_surface_nor_since_when_it_has_drifted
     await passing(2 * INTERVAL)
     assert shop.world.find(claimed).status.drift == before
     assert shop.condition(claimed, "DriftFree") == ("False", "Drifted")
+
+
+@in_virtual_time
+async def test_events_tell_of_each_drift_once_on_the_connection_and_of_each_surface_on_the_profile() -> None:
+    shop = Shop()
+    claimed = await shop.approved()
+    for surface in (REWORDED, WRITING):
+        await shop.changes_to(surface)
+    await passing(5 * INTERVAL)
+    told = [text for _, reason, text in shop.world.people.events(claimed) if reason == "Drifted"]
+    assert [text.partition(" drift")[0] for text in told] == ["review", "dangerous"]
+    captured = [text for _, reason, text in shop.world.people.events(shop.profile) if reason == "Captured"]
+    for surface, text in zip((FIRST, REWORDED, WRITING), captured, strict=True):
+        assert surface_digest(surface) in text
+    assert "everybody" not in str(shop.world.people.events(claimed))

@@ -178,6 +178,9 @@ class Reporter:
             Reason.BENIGN_DRIFT if drift.deadline_time is None else Reason.DRIFTED,
             drift=drift_facts(drift, paths),
         )
+        told = (each for each in connection.status.conditions if each.reason is Reason.DRIFTED)
+        if (condition := next(told, None)) is not None:
+            self._events.record(connection, Reason.DRIFTED, condition.message)
 
     def revocation_begins(self, revocation: MCPRevocation, matched: int) -> None:
         """A breakglass switch was thrown; what it matches is about to be revoked."""
