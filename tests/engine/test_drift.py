@@ -530,3 +530,17 @@ async def test_events_tell_of_each_drift_once_on_the_connection_and_of_each_surf
     for surface, text in zip((FIRST, REWORDED, WRITING), captured, strict=True):
         assert surface_digest(surface) in text
     assert "everybody" not in str(shop.world.people.events(claimed))
+
+
+@in_virtual_time
+async def test_an_edit_in_the_middle_of_a_probe_is_probed_soon() -> None:
+    shop = Shop()
+    shop.exposes(FIRST)
+    shop.catalog.seconds[shop.url] = 20.0
+    await shop.world.start()
+    while not shop.catalog.asked:
+        await passing(0.05)
+    await passing(19.9)
+    shop.world.people.change(shop.stored, probe={"intervalSeconds": 86400})
+    await passing(20)
+    assert len(shop.catalog.asked) == 2

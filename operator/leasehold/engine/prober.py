@@ -131,6 +131,7 @@ class Prober:
         while (taken := await self._queue.get()) is not None:
             key, _ = taken
             again: float | None = COLLECT_SECONDS
+            asked_for = self._seen.get(key)
             try:
                 again = await self._pass(key)
             except Fault as fault:
@@ -140,7 +141,7 @@ class Prober:
                 log.exception("probe failed", object=key)
             finally:
                 self._queue.done(key)
-            if again is not None:
+            if again is not None and self._seen.get(key) == asked_for:  # else it is planned anew already
                 self._queue.add_at(key, self._loop.time() + again)
 
     async def _pass(self, key: str) -> float | None:
