@@ -209,8 +209,8 @@ def test_gitops_tools_are_told_to_wait_to_go_on_or_to_give_up(
     assert verdict(o, project(o, fault)) is expected
 
 
-def waits(faults: list[Fault]) -> list[float]:
-    o, seconds = an_observation(), []
+def waits(faults: list[Fault], o: Observation | None = None) -> list[float]:
+    o, seconds = o or an_observation(), []
     for fault in faults:
         status = project(o, fault)
         assert status.backoff is not None
@@ -224,6 +224,13 @@ def test_the_wait_grows_with_every_failure_and_never_beyond_five_minutes() -> No
     assert 1 <= seconds[0] <= 2
     assert all(sooner < later for sooner, later in pairwise(seconds[:8]))
     assert all(200 < each <= LONGEST_RETRY_SECONDS for each in seconds[8:])
+
+
+def test_what_a_revocation_ends_is_tried_again_twice_a_minute() -> None:
+    revoked = an_observation(a_claim([a_current()]), revocations=(the_fact_of(a_revocation()),))
+    assert standing(revoked).reason is Reason.REVOKED
+    seconds = waits([UNREACHABLE] * 30, revoked)
+    assert all(20 < each <= 30 for each in seconds[8:])
 
 
 def test_success_forgets_failures() -> None:

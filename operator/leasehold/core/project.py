@@ -20,6 +20,8 @@ from leasehold.core.project_surface import drift_free, drift_record, reachable
 
 FIRST_RETRY_SECONDS = 2
 LONGEST_RETRY_SECONDS = 300
+LONGEST_RETRY_SECONDS_OF_REVOKED = 30
+"""Nobody waits five minutes for a leaked credential to die, after hours of a store's absence."""
 MESSAGE_LENGTH = 1024
 READY_REASONS = frozenset({Reason.ACTIVE, Reason.REVIEW_DUE, Reason.DRIFTED})
 SPEC_FAULTS = frozenset({Reason.INVALID_SPEC, Reason.DOES_NOT_FIT_TYPE})
@@ -86,7 +88,9 @@ def _backoff(o: Observation, fault: Fault | None) -> Backoff | None:
     if fault is None:
         return before if before is not None and o.now < before.retry_time else None
     failures = (before.failures if before else 0) + 1
-    seconds = min(FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16), LONGEST_RETRY_SECONDS)
+    revoked = standing(o).reason is Reason.REVOKED
+    longest = LONGEST_RETRY_SECONDS_OF_REVOKED if revoked else LONGEST_RETRY_SECONDS
+    seconds = min(FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16), longest)
     seconds *= 1 - deadlines.jitter(f"{o.connection.metadata.uid}/retry/{failures}") / 4
     if isinstance(fault, TryLater) and fault.retry_after_seconds is not None:
         seconds = max(seconds, min(fault.retry_after_seconds, LONGEST_RETRY_SECONDS))
