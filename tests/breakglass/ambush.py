@@ -79,7 +79,7 @@ class Slowness:
 
 
 class Lookout:
-    """Sees mints leave for Vault, and one come back."""
+    """Counts the mints that leave for Vault."""
 
     def __init__(self) -> None:
         self.left = 0

@@ -7,8 +7,7 @@ nothing can die there, and what it knew last still holds: so begin to sample whi
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import TracebackType
@@ -111,15 +110,3 @@ def lies(team: Team, revocation: MCPRevocation, truth: Truth) -> Iterator[str]:
         yield "it is complete while something is alive"
     if status.matched == team.size and truth.leases and status.residual_exposure_until is None:
         yield "something is alive and no end is told"
-
-
-@contextmanager
-def honest(place: Place, team: Team, *revocations: str) -> Iterator[Sequence[Honesty]]:
-    """Sample these until the end of the context."""
-    watchers = [Honesty(place, team, each) for each in revocations]
-    with watchers[0]:
-        if len(watchers) == 1:
-            yield watchers
-        else:
-            with watchers[1]:
-                yield watchers

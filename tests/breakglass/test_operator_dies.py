@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from breakglass.ambush import Ambush, Lookout, Spot
-from breakglass.honesty import honest
+from breakglass.honesty import Honesty
 from breakglass.place import SLOW_MINT, Place
 from breakglass.verdict import assert_all_is_dead
 from controlplane.waiting import wait_until
@@ -27,7 +27,7 @@ def test_whoever_comes_after_a_kill_carries_on(place: Place, spot: Spot) -> None
         team = place.working(5)
         ambush = Ambush(spot)
         ambush.aim(operator)
-        with honest(place, team, name):
+        with Honesty(place, team, name):
             place.lane.meddler = ambush
             place.throw(name, {"profile": team.profile})
             wait_until(ambush.over.is_set, 30, f"the operator is killed {spot}")
@@ -40,7 +40,7 @@ def test_whoever_comes_after_a_kill_carries_on(place: Place, spot: Spot) -> None
 def test_an_operator_that_starts_afterwards_finds_the_revocation(place: Place) -> None:
     with place.running():
         team = place.working(3)
-    with honest(place, team, "afterwards"):
+    with Honesty(place, team, "afterwards"):
         place.throw("afterwards", {"serverURL": f"https://{team.profile}.tools.svc/*"})
         with place.running():
             place.wait_complete("afterwards")
@@ -59,7 +59,7 @@ def test_a_mint_in_flight_is_over_before_anything_is_called_complete(place: Plac
         wait_until(lambda: place.ready_count(team) == 1, 40, "one of them works")
         lookout = Lookout()
         place.lane.meddler = lookout
-        with honest(place, team, name) as (watched,):
+        with Honesty(place, team, name) as watched:
             place.claim(team, second)
             wait_until(lambda: lookout.left == 1, 30, "the second mint is under way")
             place.throw(name, {"profile": team.profile})

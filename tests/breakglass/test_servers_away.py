@@ -1,13 +1,12 @@
 """A server is away, sealed or slow when the switch is thrown: Secrets go at once, nothing is claimed that is not
 so, and what could not be ended ends when the server is back."""
 
-import json
 from collections.abc import Callable
 
 import pytest
 
 from breakglass.ambush import Slowness
-from breakglass.honesty import honest
+from breakglass.honesty import Honesty
 from breakglass.place import Place, said
 from breakglass.verdict import assert_all_is_dead
 from controlplane import ControlPlane
@@ -27,7 +26,7 @@ def test_while_vault_is_away_nothing_is_claimed_and_when_it_is_back_everything_e
     name = f"vault-{how}"
     with place.running():
         team = place.working(3)
-        with honest(place, team, name) as (watched,):
+        with Honesty(place, team, name) as watched:
             goes(place.plane)
             try:
                 place.throw(name, {"profile": team.profile})
@@ -51,7 +50,7 @@ def test_a_slow_vault_keeps_no_secret_alive_and_is_waited_for(place: Place) -> N
     with place.running():
         team = place.working(40)
         place.lane.meddler = Slowness(1.2)
-        with honest(place, team, "slow-vault") as (watched,):
+        with Honesty(place, team, "slow-vault") as watched:
             place.throw("slow-vault", {"namespace": team.namespace})
             place.wait_complete("slow-vault")
         assert any(each.secrets_deleted == team.size and each.verified == 0 for each in watched.samples), (
@@ -65,7 +64,7 @@ def test_a_database_that_is_down_is_told_and_forced_when_it_is_back(place: Place
     """Vault accepts the revocation, and its leases become irrevocable."""
     with place.running():
         team = place.working(3, "postgres")
-        with honest(place, team, "database-down") as (watched,):
+        with Honesty(place, team, "database-down") as watched:
             place.plane.postgres.stop()
             try:
                 place.throw("database-down", {"profile": team.profile})
@@ -92,7 +91,7 @@ def test_a_watch_that_is_silent_hides_no_revocation(place: Place) -> None:
     with place.running(revocation_list_seconds=2, resync_seconds=600):
         team = place.working(3)
         place.lane.watches_are_silent = True
-        with honest(place, team, "silent-watch") as (watched,):
+        with Honesty(place, team, "silent-watch") as watched:
             place.throw("silent-watch", {"profile": team.profile})
             place.wait_complete("silent-watch")
         watched.assert_nothing_was_taken_back()
@@ -103,7 +102,7 @@ def test_three_hundred_connections_end_at_one_word(place: Place) -> None:
     with place.running(vault_requests_per_second=10_000):
         team = place.working(300, seconds=120)
         assert place.living_leases(team) == team.size
-        with honest(place, team, "many") as (watched,):
+        with Honesty(place, team, "many") as watched:
             place.throw(
                 "many", {"labelSelector": {"matchLabels": {"tier": "suspect"}}, "profile": team.profile}
             )
@@ -111,5 +110,4 @@ def test_three_hundred_connections_end_at_one_word(place: Place) -> None:
                 "wait", "mcprevocation/many", "--for=condition=Complete", "--timeout=60s", seconds=70
             )
         watched.assert_nothing_was_taken_back()
-        revocation = assert_all_is_dead(place, team, "many")
-        assert json.loads(json.dumps(revocation.status.to_wire()))["matched"] == 300
+        assert_all_is_dead(place, team, "many")

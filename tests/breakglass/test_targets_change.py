@@ -2,7 +2,7 @@
 lifted."""
 
 from breakglass.ambush import Slowness
-from breakglass.honesty import honest
+from breakglass.honesty import Honesty
 from breakglass.place import Place, said
 from breakglass.verdict import assert_all_is_dead
 from controlplane.waiting import wait_until
@@ -11,7 +11,7 @@ from controlplane.waiting import wait_until
 def test_of_two_revocations_one_is_lifted_on_the_way_and_the_other_still_holds(place: Place) -> None:
     with place.running():
         team = place.working(4)
-        with honest(place, team, "second"):
+        with Honesty(place, team, "second"):
             place.throw("first", {"profile": team.profile}, onLift="Resume")
             place.throw("second", {"namespace": team.namespace}, onLift="Resume")
             wait_until(lambda: place.revocation("first").status.matched == team.size, 20, "the first acts")
@@ -35,7 +35,7 @@ def test_of_two_revocations_one_is_lifted_on_the_way_and_the_other_still_holds(p
 def test_leaving_the_target_on_the_way_frees_nobody_not_even_after_a_restart(place: Place) -> None:
     with place.running():
         team = place.working(6)
-        with honest(place, team, "suspects"):
+        with Honesty(place, team, "suspects"):
             place.lane.meddler = Slowness(0.4)
             target = {"namespace": team.namespace, "labelSelector": {"matchLabels": {"tier": "suspect"}}}
             place.throw("suspects", target, onLift="Resume")

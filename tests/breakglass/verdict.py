@@ -1,7 +1,7 @@
 """How it has to end, whatever happened on the way."""
 
 from breakglass.place import Place, Team, said
-from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
+from leasehold.api.revocation import MCPRevocationStatus
 
 
 def counts(status: MCPRevocationStatus) -> tuple[int, int, int, int, int]:
@@ -9,7 +9,7 @@ def counts(status: MCPRevocationStatus) -> tuple[int, int, int, int, int]:
     return status.matched, status.revoked, status.verified, status.secrets_deleted, status.failed
 
 
-def assert_all_is_dead(place: Place, team: Team, name: str) -> MCPRevocation:
+def assert_all_is_dead(place: Place, team: Team, name: str) -> None:
     """At the servers, and in the status that says so."""
     assert place.logged_in(team) == set()
     assert place.living_leases(team) == 0
@@ -25,4 +25,3 @@ def assert_all_is_dead(place: Place, team: Team, name: str) -> MCPRevocation:
     assert status.revoked_time is not None
     assert status.verified_time is not None
     assert status.started_time <= status.revoked_time <= status.verified_time
-    return revocation

@@ -7,6 +7,7 @@ theirs alone, for a mint must be over before it is revoked."""
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -24,6 +25,8 @@ STALL_SECONDS = 1.0
 STAGE_SECONDS = 10.0
 """A stage begins although the one before it is not through: nothing of that has moved for so long, or it takes so
 long altogether. A store may hang, or be slow."""
+MISSES = 3
+"""So often in a row, and a store is away."""
 PROOF_SECONDS = 10.0
 """So long the next death is waited for."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
@@ -62,10 +65,10 @@ class Sweep:
             for entry in connection.status.ledger
             if entry.state is not EntryState.INTENT and entry.accessor
         ]
-        away: set[str] = set()
+        misses: Counter[str] = Counter()
         stages = _Stages()
         try:
-            await stages.through(published, lambda one: self._strike(one, away))
+            await stages.through(published, lambda one: self._strike(one, misses))
             await stages.through(connections, self._delete_secret)
             struck = [one for one in published if self._revoker.is_struck(one.entry)]
             waiting = {one.connection.key for one in struck}
@@ -74,14 +77,15 @@ class Sweep:
         finally:
             stages.end()
 
-    async def _strike(self, one: Published, away: set[str]) -> None:
+    async def _strike(self, one: Published, misses: Counter[str]) -> None:
         store = self._inventory.store_by_uid(one.entry.store_uid)
-        if store is None or one.entry.store_uid in away:
+        if store is None or misses[store.metadata.uid] >= MISSES:
             return
         try:
             await self._revoker.strike(one.entry, store)
+            misses[store.metadata.uid] = 0
         except TryLater as fault:
-            away.add(one.entry.store_uid)
+            misses[store.metadata.uid] += 1
             log.warning("a store does not revoke", store=store.key, reason=fault.reason, why=fault.message)
         except Fault as fault:
             log.warning("not revoked yet", object=one.connection.key, reason=fault.reason, why=fault.message)
