@@ -111,15 +111,19 @@ def test_the_deadline_is_as_the_profile_says(
     assert found.deadline == wanted
 
 
-@given(MOMENTS, MOMENTS, LEVELS, LEVELS)
-def test_of_two_ways_to_drift_the_earliest_begin_and_the_worst_level_count(
-    captured: datetime, answers: datetime, surface: DriftLevel, identity: DriftLevel
+@given(MOMENTS, MOMENTS, LEVELS, LEVELS, st.sampled_from(DriftAction))
+def test_of_two_ways_to_drift_the_earliest_deadline_wins(
+    captured: datetime, answers: datetime, surface: DriftLevel, identity: DriftLevel, hostile: DriftAction
 ) -> None:
-    compared = Comparison(OLD, of_level(surface), of_level(identity))
-    live = a_live(captured, identity_time=answers)
-    found = standing_to(a_claim(), a_profile(), live, [compared])
-    assert found.since == min(captured, answers)
-    assert found.level is max(surface, identity, key=list(DriftLevel).index)
+    profile, live = a_profile_with(hostile=hostile.value), a_live(captured, identity_time=answers)
+
+    def end(one: Difference, other: Difference) -> datetime | None:
+        return standing_to(a_claim(), profile, live, [Comparison(OLD, one, other)]).deadline
+
+    both = standing_to(a_claim(), profile, live, [Comparison(OLD, of_level(surface), of_level(identity))])
+    alone = (end(of_level(surface), NOTHING), end(NOTHING, of_level(identity)))
+    assert both.deadline == min((each for each in alone if each is not None), default=None)
+    assert both.level is max(surface, identity, key=list(DriftLevel).index)
 
 
 @given(st.lists(st.tuples(MOMENTS, LEVELS), min_size=1, max_size=8))
@@ -130,7 +134,7 @@ def test_no_further_change_of_the_server_begins_the_time_anew(
     for captured, level in changes:
         found = stands(level, captured, connection)
         assert found.since is not None
-        if begun is not None:
+        if begun is not None and found.deadline is not None:
             assert found.since <= begun
         begun = found.since if found.deadline is not None else None
         status = connection.status.model_copy(update={"drift": found.record})

@@ -133,14 +133,16 @@ def standing_to(
     if not found:
         return DriftStanding(live.digest, nearest.approved_digest)
     level = max((each for each, _ in found), key=_RANK.__getitem__)
-    since = _since(connection, min(since for _, since in found))
+    # what is benign has no time that could run: a new version long ago does not hurry a review of today
+    threats = [(each, _since(connection, since)) for each, since in found if each is not DriftLevel.BENIGN]
+    deadlines = [_deadline(profile.spec.on_drift, each, since) for each, since in threats]
     items = sorted((*nearest.surface.items, *nearest.identity.items), key=lambda each: -_RANK[each.level])
     return DriftStanding(
         live_digest=live.digest,
         approved_digest=nearest.approved_digest,
         level=level,
-        since=since,
-        deadline=_deadline(profile.spec.on_drift, level, since),
+        since=min(since for _, since in threats or found),
+        deadline=min(deadlines, default=None),
         items=tuple(items[:MAX_COLLAPSED]),
         paths=(*nearest.surface.paths, *nearest.identity.paths)[:MAX_PATHS],
     )
@@ -172,10 +174,8 @@ def _since(connection: MCPConnection, begun: datetime) -> datetime:
     return min(begun, before.since_time)
 
 
-def _deadline(on_drift: OnDrift, level: DriftLevel, since: datetime) -> datetime | None:
+def _deadline(on_drift: OnDrift, level: DriftLevel, since: datetime) -> datetime:
     match level:
-        case DriftLevel.BENIGN:
-            return None
         case DriftLevel.DANGEROUS if on_drift.dangerous is DriftAction.SUSPEND:
             return since
         case DriftLevel.HOSTILE if on_drift.hostile is DriftAction.SUSPEND:
