@@ -22,11 +22,10 @@ PAUSE_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Truth:
-    """How many connections have a living login, and how many leases and Secrets there are: in these tests a
-    connection has one of each at the most."""
+    """The connections that have a living login or lease, and how many Secrets there are."""
 
-    logins: int
-    leases: int
+    logins: frozenset[str]
+    leases: frozenset[str]
     secrets: int
 
 
@@ -89,7 +88,8 @@ class Honesty:
     def _look(self) -> Truth:
         secrets = self.place.secrets(self.team)
         try:
-            logins, leases = len(self.place.logged_in(self.team)), self.place.living_leases(self.team)
+            logins = frozenset(self.place.logged_in(self.team))
+            leases = frozenset(self.place.leased(self.team))
         except (OSError, VaultRefused):
             assert self._last is not None, "begin while Vault answers"
             logins, leases = self._last.logins, self._last.leases
@@ -99,10 +99,10 @@ class Honesty:
 
 def lies(team: Team, revocation: MCPRevocation, truth: Truth) -> Iterator[str]:
     """What the status claims and the servers deny."""
-    status, alive = revocation.status, max(truth.logins, truth.leases)
+    status, alive = revocation.status, len(truth.logins | truth.leases)
     if status.verified > team.size - alive:
         yield "more is verified than is dead"
-    if status.revoked > team.size - truth.logins:
+    if status.revoked > team.size - len(truth.logins):
         yield "more is revoked than Vault has accepted"
     if status.secrets_deleted > team.size - truth.secrets:
         yield "more Secrets are deleted than are gone"

@@ -3,6 +3,7 @@ connections work, and whatever a person or an administrator does and sees there.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from controlplane.vaultsetup import CREATE_LOGIN, setup_database_engine, setup_s
 from controlplane.waiting import WaitTimedOut, wait_until
 from crash.admin import Admin
 from crash.nursery import Nursery, OperatorProcess
-from crash.proxy import Proxy
+from crash.proxy import Exchange, Proxy
 from crash.witness import Book
 from crash.world import let_operators_lead
 from deployment import Deployment
@@ -63,6 +64,8 @@ class Place:
         self._nursery = nursery
         self._user = RealPeople(plane).user()
         self._owners: dict[str, str] = {}
+        self._lessees: dict[str, str] = {}
+        self._read: dict[int, Exchange] = {}
         let_operators_lead(plane)
         self.store = self.deployment.register_store(
             STORE, "jwt-breakglass", address=self.lane.vault_address, maxRequestSeconds=MAX_REQUEST_SECONDS
@@ -196,6 +199,16 @@ class Place:
         return {
             self._owner(accessor) for accessor in tuple(self.book.logins[team.namespace]) if accessor in known
         } - {""}
+
+    def leased(self, team: Team) -> set[str]:
+        """Those of its connections of which a lease is alive; look first while their logins are, too."""
+        for exchange in tuple(self.book.mints[team.namespace]):
+            if exchange.status == 200 and id(exchange) not in self._read:
+                self._read[id(exchange)] = exchange
+                lease = json.loads(exchange.answer)["lease_id"].rpartition("/")[2]
+                accessor = self.book.accessor_of(exchange)
+                self._lessees[lease] = self._owner(accessor) or lease
+        return {self._lessees.get(each, each) for each in self.deployment.leases(f"{team.lease_path}/")}
 
     def _owner(self, accessor: str) -> str:
         """Whose login it is; empty where it has ended meanwhile."""

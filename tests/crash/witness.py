@@ -39,6 +39,10 @@ class Book:
         minted = sum(exchange.status in (None, 200) for exchange in self.mints[namespace])
         return minted - self.published[namespace]
 
+    def accessor_of(self, exchange: Exchange) -> str:
+        """The login under which a mint was sent."""
+        return self._owners[exchange.headers["X-Vault-Token"]][1]
+
     def leaving(self, exchange: Exchange) -> None:
         """See `Witness`."""
         if exchange.server != VAULT:
