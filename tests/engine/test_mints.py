@@ -432,7 +432,7 @@ async def test_a_credential_that_cannot_be_published_is_taken_back(fault: Except
     world.cluster.fail("create_secret", fault)
     await world.start()
     connection = world.claim()
-    await passing(1)
+    await passing(0.9)
     assert world.vault.mints == 1
     assert world.leases() == []
     assert world.states(connection) == []

@@ -170,7 +170,8 @@ class Elector:
         if remaining is not None:
             pause = min(pause, remaining)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._stopping.wait()
 
     def _has_lost(self) -> bool:
         why = self._election.lost(self._steady())

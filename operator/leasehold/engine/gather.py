@@ -121,7 +121,8 @@ class Gatherer:
         if first_finding(DENIALS, o) is None:
             return await standing
         with contextlib.suppress(Fault, TimeoutError):
-            return await asyncio.wait_for(standing, PATIENCE_SECONDS)
+            async with asyncio.timeout(PATIENCE_SECONDS):  # wait_for can swallow the end of the process
+                return await standing
         return None
 
     def _secret_in_question(self, connection: MCPConnection) -> str | None:

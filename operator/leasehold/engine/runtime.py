@@ -140,7 +140,8 @@ class Engine:
         if self._tasks:
             _, waiting = await asyncio.wait(self._tasks, timeout=seconds)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._events.sent(), 2.0)
+            async with asyncio.timeout(2.0):
+                await self._events.sent()
         await self._breakglass.stop()
         ending = [*self._loops, *waiting, *([self._telling] if self._telling else [])]
         for task in ending:

@@ -227,7 +227,9 @@ def _settings() -> kopf.OperatorSettings:
     settings.persistence.finalizer = (
         f"{GROUP}/set-by-nobody"  # kopf removes its finalizer wherever it finds it
     )
-    settings.queueing.idle_timeout = 0.1  # for so long each object of the first list stays in memory beside ours
+    settings.queueing.idle_timeout = (
+        0.1  # for so long each object of the first list stays in memory beside ours
+    )
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 5
