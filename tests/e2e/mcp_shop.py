@@ -17,6 +17,7 @@ from typing import Any
 from controlplane.child import spawn
 from controlplane.waiting import wait_until
 
+TESTS = Path(__file__).resolve().parents[1]
 WHO = "X-Login"
 
 
@@ -44,7 +45,7 @@ def open_shop(workdir: Path, tools: Sequence[dict[str, Any]]) -> Iterator[Shop]:
     shop.exposes(tools)
     with (workdir / f"shop-{port}.log").open("ab") as log:
         command = [sys.executable, __file__, str(port), str(shop.tools_path)]
-        process = spawn(command, env=dict(os.environ), stdout=log, stderr=log)
+        process = spawn(command, env=os.environ | {"PYTHONPATH": str(TESTS)}, stdout=log, stderr=log)
         try:
             wait_until(lambda: _answers(process, shop.url), 30, "the shop answers")
             yield shop

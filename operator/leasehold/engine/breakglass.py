@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from leasehold.api.connection import MCPConnection
-from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
+from leasehold.api.revocation import MCPRevocation
 from leasehold.core.faults import Conflict, Fault, Vanished
 from leasehold.core.revocation_status import Seen, revocation_status
 from leasehold.core.revocations import is_over, matches, readable
@@ -48,7 +48,6 @@ class Breakglass:
         self._revoker = revoker
         self._reporter = reporter
         self._clock = clock
-        self._revoker = revoker
         self._secrets = secrets
         self._sweep = Sweep(secrets, inventory, revoker)
         self._seen = Seen(
@@ -238,8 +237,3 @@ class Breakglass:
             return
         self._book.took(written)
         self._reporter.revocation_reported(written, before=revocation.status)
-
-
-def unfinished(status: MCPRevocationStatus) -> int:
-    """How many of the matched connections are not verified dead."""
-    return status.matched - status.verified
