@@ -13,6 +13,11 @@ from deployment import Deployment, condition
 from leasehold.api.connection import EntryState, MCPConnection
 from shipped import MANIFESTS
 
+ENDS_OF_A_LOGIN = (
+    "authentication failed",
+    "does not exist",
+    "server closed the connection",  # revoked in the middle of a query
+)
 ORDERS = {"path": "database/creds/orders-read", "type": "Lease"}
 
 Secret = dict[str, str]
@@ -65,7 +70,7 @@ def works(plane: Plane, secret: Secret) -> bool:
     except psycopg.errors.AdminShutdown:  # revoked just now: its sessions are ended, too
         return False
     except psycopg.OperationalError as refused:
-        if "authentication failed" in str(refused) or "does not exist" in str(refused):
+        if any(end in str(refused) for end in ENDS_OF_A_LOGIN):
             return False
         raise
 
