@@ -110,7 +110,7 @@ def test_leaving_the_target_frees_nobody_and_resuming_gives_a_fresh_credential(
 
 
 def test_a_target_that_nobody_matches_is_said(deployment: Deployment, operator: Operator) -> None:
-    throw(deployment, "stop-nobody", {"profile": "no-such-profile"})
+    throw(deployment, "stop-nobody", {"profile": "nobody-has-this-one"})
     try:
         status = complete(deployment, "stop-nobody").status
         assert status.matched == 0
