@@ -126,8 +126,8 @@ class AuditDrift(_Part):
     paths: tuple[str, ...]
 
 
-class AuditData(_Part):
-    """What happened."""
+class _Step(_Part):
+    """What every record says."""
 
     sequence: Annotated[int, Field(ge=0)]
     actor: Annotated[str, StringConstraints(min_length=1)]
@@ -136,6 +136,11 @@ class AuditData(_Part):
     outcome: AuditOutcome
     reason: ReasonWord
     message: Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARS)] | None = None
+
+
+class AuditData(_Step):
+    """What happened."""
+
     agent: AuditAgent
     connection: AuditConnection
     owner: AuditOwner
@@ -166,16 +171,9 @@ class AuditRevocation(_Part):
     residual: str | None = None
 
 
-class AuditRevocationData(_Part):
+class AuditRevocationData(_Step):
     """What happened to a breakglass switch."""
 
-    sequence: Annotated[int, Field(ge=0)]
-    actor: Annotated[str, StringConstraints(min_length=1)]
-    action: AuditAction
-    phase: AuditPhase
-    outcome: AuditOutcome
-    reason: ReasonWord
-    message: Annotated[str, StringConstraints(max_length=MAX_MESSAGE_CHARS)] | None = None
     revocation: AuditRevocation
 
 
