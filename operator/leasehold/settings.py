@@ -5,7 +5,7 @@ Everything else that could be set is decided here, once, for everybody."""
 import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -45,7 +45,7 @@ class Settings(BaseModel):
     """Where /metrics, /healthz and /readyz are."""
     audit_file: str | None = None
     """A file that gets the audit lines besides stdout."""
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     workers: Annotated[int, Field(ge=1, le=256)] = 32
     """Connections that are worked on at once; a quarter as many more are kept for endings alone."""
     vault_requests_per_second: Annotated[float, Field(gt=0)] = 200.0

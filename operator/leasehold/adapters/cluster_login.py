@@ -4,12 +4,17 @@ The token of a pod is replaced about every hour, and a kubeconfig may name a tok
 whoever reads a token once is logged out later. Both are therefore asked again on the way."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from leasehold.api.reasons import Reason
+from leasehold.core.faults import NeedsPerson
 
 __all__ = ["ConfigException", "Connection"]
 
@@ -21,11 +26,20 @@ class Connection(RESTClientObject):
 
     @classmethod
     async def from_kubeconfig(cls, path: str, context: str | None = None) -> "Connection":
-        """As kubectl would connect with this file; the file is never written back."""
+        """As kubectl would connect with this file; the file is never written back.
+
+        :raises NeedsPerson: there is no such file, or it is no kubeconfig
+        """
         configuration = _configuration()
-        loader = await load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=path, context=context, client_configuration=configuration, persist_config=False
-        )
+        _must_exist(path)
+        try:
+            loader = await load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=path, context=context, client_configuration=configuration, persist_config=False
+            )
+        except ConfigException as error:
+            raise _no_login(f"{path} is no kubeconfig that can be used: {error}") from error
+        except (OSError, yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise _no_login(f"{path} is no kubeconfig that can be used ({type(error).__name__})") from error
         loaded_at = time.monotonic()
 
         async def log_in_again(current: Configuration) -> None:
@@ -39,9 +53,15 @@ class Connection(RESTClientObject):
 
     @classmethod
     def in_cluster(cls) -> "Connection":
-        """As the pod's service account."""
+        """As the pod's service account.
+
+        :raises NeedsPerson: this is no pod, or one without a token
+        """
         configuration = _configuration()
-        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        try:
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        except (ConfigException, OSError) as error:
+            raise _no_login(f"no kubeconfig is named, and this is no pod with a token: {error}") from error
         return cls(configuration)
 
     @classmethod
@@ -80,6 +100,16 @@ class Connection(RESTClientObject):
         # with a conflict that only our own first one caused.
         session._retry_connection = False
         return session
+
+
+def _must_exist(kubeconfig: str) -> None:
+    """The library takes a missing file for an empty one."""
+    if not Path(kubeconfig).exists():
+        raise _no_login(f"there is no kubeconfig {kubeconfig}")
+
+
+def _no_login(why: str) -> NeedsPerson:
+    return NeedsPerson(Reason.CLUSTER_UNAVAILABLE, f"No login for the API server: {why.rstrip('.')}.")
 
 
 def _configuration() -> Configuration:

@@ -122,7 +122,11 @@ def vault(
     if service_account is None or service_account.count("/") != 1 or not logins:
         raise _refused("--check needs --service-account namespace/name, and a profile or a --role")
     namespace, _, name = service_account.partition("/")
-    raise typer.Exit(_report(asyncio.run(check_logins(logins, (namespace, name), options, kubeconfig))))
+    try:
+        found = asyncio.run(check_logins(logins, (namespace, name), options, kubeconfig))
+    except Fault as error:
+        raise _refused(str(error)) from error
+    raise typer.Exit(_report(found))
 
 
 def _report(found: list[Checked]) -> int:
