@@ -100,7 +100,8 @@ KUBERNETES_REQUESTS = (
 
 def redirect(address: str) -> Harm:
     """To another host, which must never hear of it."""
-    return Harm("a redirect", Reason.UNREACHABLE, Reply(307, headers={"Location": f"{address}/v1/somewhere"}))
+    reply = Reply(307, headers={"Location": f"{address}/v1/somewhere"})
+    return Harm("a redirect", Reason.UNREACHABLE, reply, at_mint=UNKNOWN)
 
 
 def vault_troubles(harms: Sequence[Harm]) -> list[Trouble]:

@@ -1,5 +1,5 @@
-"""However a watch ends, and whenever the watches are asked to end: it gives no traceback, and an end that nobody asked
-for is reported."""
+"""However a watch ends, and whenever the watches are asked to end: it gives no traceback, and an end that nobody
+asked for is reported."""
 
 import gc
 import json
