@@ -72,6 +72,7 @@ MORE_KUBERNETES_HARMS = (
     Harm("a slow answer", None, seconds=3),
 )
 LASTING_KUBERNETES_HARMS = (
+    Harm("garbage", Reason.CLUSTER_UNAVAILABLE, Reply(200, b"<html>please log in</html>")),
     Harm("403", Reason.REFUSED, kubernetes_refusal(403, "Forbidden")),
     Harm("429", Reason.THROTTLED, kubernetes_refusal(429, "TooManyRequests", Retry_After="1")),
     Harm("500", Reason.CLUSTER_UNAVAILABLE, kubernetes_refusal(500, "InternalError")),
