@@ -1,44 +1,16 @@
 """One switch revokes everything that it matches, says what is not dead yet, and nobody slips past it."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
+from fakes.switches import counts, said, spec, status_of, thrown, working
 from fakes.world import LEASED, NAMESPACE, World
-from leasehold.api.connection import EntryState, MCPConnection
+from leasehold.api.connection import EntryState
 from leasehold.api.reasons import Reason
-from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
 from virtual_time import in_virtual_time, passing
 
 BY_PROFILE = {"profile": "orders-read"}
-
-
-def spec(target: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"target": target, "reason": "leaked", "requestedBy": "alice@example.com", **fields}
-
-
-def status_of(world: World, name: str = "stop") -> MCPRevocationStatus:
-    held = world.cluster.objects[MCPRevocation.PLURAL, "", name]
-    assert isinstance(held, MCPRevocation)
-    return held.status
-
-
-def said(world: World, kind: str, name: str = "stop") -> tuple[str, Reason]:
-    found = next(each for each in status_of(world, name).conditions if each.type == kind)
-    return found.status.value, found.reason
-
-
-def counts(world: World, name: str = "stop") -> tuple[int, int, int, int, int]:
-    status = status_of(world, name)
-    return status.matched, status.revoked, status.verified, status.secrets_deleted, status.failed
-
-
-async def working(world: World, number: int = 1) -> list[MCPConnection]:
-    claimed = [world.claim(f"orders-{each}") for each in range(number)]
-    await passing(5)
-    assert all(world.ready(each) == "Active" for each in claimed)
-    return claimed
 
 
 @pytest.mark.parametrize("kind", ["Lease", "Token", "login Token"])
@@ -80,7 +52,7 @@ async def test_a_target_that_nobody_matches_is_said() -> None:
     world.people.revoke("stop", spec({"profile": "orders-raed"}))
     await passing(5)
     assert said(world, "Complete") == ("True", Reason.NOTHING_MATCHED)
-    events = world.people.events(world.cluster.objects[MCPRevocation.PLURAL, "", "stop"])
+    events = world.people.events(thrown(world))
     assert ("Warning", "NothingMatched") in {each[:2] for each in events}
 
 

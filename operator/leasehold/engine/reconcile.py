@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from leasehold.api.base import Condition, whole_seconds
 from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
 from leasehold.api.names import FINALIZER
@@ -25,6 +27,8 @@ from leasehold.engine.secrets import Secrets
 from leasehold.engine.service_accounts import ServiceAccounts
 from leasehold.engine.work import LostRace, Work
 from leasehold.ports import Cluster
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Reconciler:
 
         :raises Fault: nothing could be read or written; nothing is lost, and the pass is to be repeated
         """
-        if is_gone(connection):
+        if ledger.is_gone(connection, FINALIZER):
             return Again(None)
         observed = await self._gatherer.observe(connection)
         plan = decide(observed)
@@ -94,6 +98,11 @@ class Reconciler:
         try:
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
+                if set(work.connection.metadata.finalizers) - {
+                    FINALIZER
+                }:  # it stays, and has to say what is so
+                    work.status = project(self._afterwards(observed, work), fault)
+                    await work.commit()
                 self.released.add(connection.metadata.uid)
                 await work.release()
                 self._forget_what_left(connection, work)
@@ -135,6 +144,8 @@ class Reconciler:
             raise
         except Fault as stopped:
             return stopped, False
+        if o.must_be_held_first and (plan.endings or plan.delete_secret):
+            await self._record_holds(work)
         fault = await self._end(work, plan.endings, o)
         if plan.abandon is not None:
             self._abandon(work, plan.abandon)
@@ -153,6 +164,16 @@ class Reconciler:
         except Fault as stopped:
             fault = fault or stopped
         return fault, again
+
+    async def _record_holds(self, work: Work) -> None:
+        """Whoever leaves the target once its credential is dead has to find the hold written, also after a crash.
+        Where it cannot be written, the credential ends all the same."""
+        try:
+            await work.commit()
+        except (LostRace, Vanished):
+            raise
+        except Fault as fault:
+            log.warning("revoked before its hold is written", object=work.connection.key, why=fault.message)
 
     async def _adopt(self, work: Work, o: Observation, entry: LedgerEntry) -> None:
         """A published generation whose mint nobody recorded as over."""
@@ -247,16 +268,6 @@ class Reconciler:
             moments.append(self._accounts.check_due(o.connection, o.now))
         due = min((moment for moment in moments if moment is not None), default=None)
         return Again(None if due is None else max(due - o.now, timedelta(0)))
-
-
-def is_gone(connection: MCPConnection) -> bool:
-    """Only other people's finalizers hold it, and nothing of ours is alive."""
-    metadata = connection.metadata
-    return (
-        metadata.deletion_timestamp is not None
-        and FINALIZER not in metadata.finalizers
-        and not connection.status.ledger
-    )
 
 
 def _published(status: MCPConnectionStatus) -> int:
