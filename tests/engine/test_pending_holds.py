@@ -32,6 +32,9 @@ async def thrown_on_it(world: World, connection: MCPConnection) -> None:
 
 
 async def joining_later(world: World, connection: MCPConnection) -> None:
+    """Right after another edit, so that the status of the revocation is not written anew for a while."""
+    world.people.edit(connection)
+    await passing(0.1)
     world.people.change(connection, owner=SUSPECT)
 
 
@@ -58,7 +61,8 @@ async def escapes(throw: Throw, power: Power) -> list[str]:
     await passing(10)
     assert power.failed.is_set()
     await bury(engine, power)
-    was_touched = not world.secret_works("orders-0") or status_of(world).matched > 0
+    is_told = status_of(world).matched > 0 or world.find(claimed).status.holds
+    was_touched = not world.secret_works("orders-0") or is_told
     world.people.change(world.find(claimed), owner=OTHERS)
     await world.start(**QUIET)
     await passing(10)
