@@ -122,6 +122,8 @@ def is_owed_a_hold(revocation: MCPRevocation, connection: MCPConnection, now: da
         return False
     if ledger.is_gone(connection, FINALIZER):
         return False
+    if not is_over(revocation, now):
+        return True
     fact = RevocationFact(revocation.metadata.name, revocation.metadata.uid, revocation)
     approval = connection.status.approval
     hold = _followed(_hold(revocation, now), fact, now)

@@ -11,7 +11,7 @@ import structlog
 
 from leasehold.api.connection import MCPConnection
 from leasehold.api.revocation import MAX_PENDING_HOLDS, MCPRevocation
-from leasehold.core.faults import Conflict, Fault, Vanished
+from leasehold.core.faults import Conflict, Fault
 from leasehold.core.revocation_standing import Seen
 from leasehold.core.revocation_status import revocation_status
 from leasehold.engine.inventory import Inventory
@@ -99,11 +99,10 @@ class RevocationReports:
         try:
             for _ in range(ATTEMPTS):
                 try:
-                    return await self.write(revocation.metadata.uid)
+                    await self.write(revocation.metadata.uid)
+                    break
                 except Conflict:
                     await self._book.refresh()
-        except Vanished:
-            return None
         except Fault as fault:
             log.warning("matches not written down yet", object=revocation.key, why=fault.message)
 
