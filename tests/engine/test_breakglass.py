@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from fakes.cluster import with_metadata
 from fakes.switches import counts, said, spec, status_of, thrown, working
 from fakes.world import LEASED, NAMESPACE, World
-from leasehold.api.connection import EntryState
+from leasehold.api.connection import EntryState, MCPConnection, MCPConnectionStatus
+from leasehold.api.names import ABANDON_ANNOTATION
 from leasehold.api.reasons import Reason
 from virtual_time import in_virtual_time, passing
 
@@ -296,3 +298,72 @@ async def test_the_audit_log_tells_who_threw_the_switch_and_what_it_ended() -> N
     ]
     ended = [d for d in data if d["reason"] == "Revoked" and d["phase"] == "result"]
     assert [(d["connection"]["name"], d["outcome"]) for d in ended] == [(claimed.metadata.name, "Succeeded")]
+
+
+async def with_lost_status(world: World, keeps_secret: bool) -> MCPConnection:
+    """A working connection whose status is lost while no operator runs."""
+    engine = await world.start()
+    (claimed,) = await working(world)
+    assert await engine.stop(10)
+    world.cluster.store(world.find(claimed).model_copy(update={"status": MCPConnectionStatus()}))
+    if not keeps_secret:
+        world.cluster.secrets.clear()
+    world.people.revoke("stop", spec(BY_PROFILE))
+    return claimed
+
+
+@in_virtual_time
+async def test_a_lost_ledger_is_never_counted_dead_and_giving_it_up_proves_nothing() -> None:
+    world = World()
+    claimed = await with_lost_status(world, keeps_secret=False)
+    await world.start()
+    for _ in range(10):
+        await passing(1)
+        assert counts(world) == (1, 0, 0, 0, 1)
+        assert said(world, "Complete") == ("False", Reason.LEDGER_LOST)
+        assert str(status_of(world).residual).startswith("unknown")
+    assert world.leases()
+    given_up = {ABANDON_ANNOTATION: "nobody knows the lease"}
+    world.cluster.store(with_metadata(world.find(claimed), annotations=given_up))
+    await passing(10)
+    assert counts(world) == (1, 1, 0, 1, 0)
+    assert said(world, "Complete") == ("True", Reason.RESIDUAL_EXPOSURE)
+    assert str(status_of(world).residual).startswith("unknown")
+
+
+@in_virtual_time
+async def test_a_lost_ledger_that_the_secret_tells_is_ended_once_the_store_is_back() -> None:
+    world = World()
+    await with_lost_status(world, keeps_secret=True)
+    world.vault.reachable = False
+    await world.start()
+    for _ in range(10):
+        await passing(1)
+        assert counts(world)[1:4] == (0, 0, 0)
+        assert said(world, "Complete")[0] == "False"
+    world.vault.reachable = True
+    await passing(120)
+    assert not world.leases()
+    assert not world.cluster.secrets
+    assert counts(world) == (1, 1, 1, 1, 0)
+
+
+@in_virtual_time
+async def test_a_connection_that_cannot_be_read_is_said_and_not_called_done() -> None:
+    world = World()
+    engine = await world.start()
+    _, unreadable = await working(world, 2)
+    assert await engine.stop(10)
+    world.cluster.unreadable.add((MCPConnection.PLURAL, unreadable.key))
+    world.people.revoke("stop", spec(BY_PROFILE))
+    await world.start(resync_seconds=30)
+    await passing(5)
+    assert counts(world) == (1, 1, 1, 1, 0)
+    assert said(world, "Complete") == ("False", Reason.INVALID_SPEC)
+    assert unreadable.key in status_of(world).conditions[1].message
+    assert status_of(world).residual == "unknown: 1 cannot be read"
+    world.cluster.unreadable.clear()
+    await passing(60)
+    assert counts(world) == (2, 2, 2, 2, 0)
+    assert said(world, "Complete") == ("True", Reason.VERIFIED)
+    assert not world.leases()

@@ -30,6 +30,8 @@ class Standing:
     """How far one connection is."""
 
     connection: MCPConnection
+    is_lost: bool
+    """Its ledger is lost, so that nobody knows what is alive."""
     is_held: bool
     is_known: bool
     """Its ledger names everything that was or will be minted."""
@@ -43,7 +45,7 @@ class Standing:
     @property
     def is_ended(self) -> bool:
         """Nothing is left that could be revoked, and no mint under way can add anything."""
-        return self.is_held and all(ledger.only_runs_out(entry) for entry in self.alive)
+        return self.is_held and not self.is_lost and all(ledger.only_runs_out(entry) for entry in self.alive)
 
     @property
     def is_verified(self) -> bool:
@@ -54,7 +56,8 @@ class Standing:
     def is_failing(self) -> bool:
         """Something could not be ended so far."""
         backoff = self.connection.status.backoff
-        return backoff is not None and any(not ledger.only_runs_out(entry) for entry in self.alive)
+        waits = backoff is not None and any(not ledger.only_runs_out(entry) for entry in self.alive)
+        return waits or self.is_lost
 
 
 def standing_of(connection: MCPConnection, uid: str, seen: Seen, now: datetime) -> Standing:
@@ -65,15 +68,17 @@ def standing_of(connection: MCPConnection, uid: str, seen: Seen, now: datetime) 
     times = [entry.expiry_time for entry in alive]
     times += [status.revoked_certificate_until, hold.residual_time if hold else None]
     ends = [time for time in times if time is not None and time > now]
+    is_lost = ledger.is_lost(connection, FINALIZER)
     is_held = hold is not None or status.last_generation == 0 or ledger.is_gone(connection, FINALIZER)
     return Standing(
         connection=connection,
+        is_lost=is_lost,
         is_held=is_held,
-        is_known=is_held or seen.is_surveyed(connection, uid),
+        is_known=not is_lost and (is_held or seen.is_surveyed(connection, uid)),
         alive=alive,
-        is_revoked=all(_is_accepted(connection, entry, seen) for entry in alive),
-        has_no_secret=not ledger.intents(alive) and seen.has_no_secret(connection),
-        without_end=(hold is not None and hold.without_end) or any(map(ledger.cannot_end, alive)),
+        is_revoked=not is_lost and all(_is_accepted(connection, entry, seen) for entry in alive),
+        has_no_secret=not is_lost and not ledger.intents(alive) and seen.has_no_secret(connection),
+        without_end=is_lost or (hold is not None and hold.without_end) or any(map(ledger.cannot_end, alive)),
         until=max(ends, default=None),
     )
 

@@ -29,10 +29,12 @@ def revocation_status(
     seen: Seen,
     now: datetime,
     unseen: Iterable[str] = (),
+    unreadable: Sequence[str] = (),
 ) -> MCPRevocationStatus:
     """The status as of now. After the lift the counts stay as they were: what follows is no longer its doing.
 
-    `unseen` are uids that were recorded as matched, and of which nothing else is known yet.
+    `unseen` are uids that were recorded as matched, and of which nothing else is known yet; `unreadable` names
+    connections that this version cannot read: it may mean them, or not.
     """
     before = revocation.status
     pending = _pending_holds(revocation, matched, unseen, now)
@@ -42,6 +44,8 @@ def revocation_status(
     failing = sorted((each for each in all_of_them if each.is_failing), key=lambda each: each.connection.key)
     revoked = sum(each.is_revoked for each in all_of_them)
     complete = _completion(revocation, all_of_them, failing, len(pending))
+    if unreadable and complete[0] is ConditionStatus.TRUE:
+        complete = _unreadable(unreadable)
     is_complete = complete[0] is ConditionStatus.TRUE
     counted = before.model_copy(
         update={
@@ -57,7 +61,7 @@ def revocation_status(
             "revoked_time": _since(before.revoked_time, revoked == len(all_of_them), now),
             "verified_time": _since(before.verified_time, is_complete, now),
             "residual_exposure_until": _until(all_of_them),
-            "residual": _residual(all_of_them),
+            "residual": _unread(unreadable) or _residual(all_of_them),
         }
     )
     enforced = (
@@ -114,18 +118,30 @@ def _completion(
     return ConditionStatus.TRUE, Reason.VERIFIED, f"everything of {total} connections is verified dead"
 
 
+def _unreadable(keys: Sequence[str]) -> Verdict:
+    return (
+        ConditionStatus.FALSE,
+        Reason.INVALID_SPEC,
+        f"all that is known to match is done; {len(keys)} connections cannot be read by this version, so whether "
+        f"they match nobody knows, first {keys[0]}",
+    )
+
+
 def _failure(each: Standing) -> RevocationFailure:
     backoff = each.connection.status.backoff
     told = next((c.message for c in each.connection.status.conditions if c.type == "Reconciling"), "")
-    return RevocationFailure(
-        connection=each.connection.key,
-        reason=backoff.reason if backoff else Reason.REVOCATION_PENDING,
-        message=told[:512],
-    )
+    reason = backoff.reason if backoff else Reason.REVOCATION_PENDING
+    if each.is_lost and backoff is None:
+        reason, told = Reason.LEDGER_LOST, "its status was lost: nobody knows what of it is alive"
+    return RevocationFailure(connection=each.connection.key, reason=reason, message=told[:512])
 
 
 def _until(all_of_them: Iterable[Standing]) -> datetime | None:
     return max((each.until for each in all_of_them if each.until is not None), default=None)
+
+
+def _unread(unreadable: Sequence[str]) -> str:
+    return f"unknown: {len(unreadable)} cannot be read" if unreadable else ""
 
 
 def _residual(all_of_them: Sequence[Standing]) -> str:

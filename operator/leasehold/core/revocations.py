@@ -158,11 +158,12 @@ def _is_through(hold: Hold, approved_time: datetime | None) -> bool:
     return approved_time is not None and approved_time > hold.lifted_time
 
 
-def let_go(holds: tuple[Hold, ...], entry: LedgerEntry) -> tuple[Hold, ...]:
-    """The holds when a generation leaves the ledger without being proven dead: how long it may go on working."""
+def let_go(holds: tuple[Hold, ...], entry: LedgerEntry | None) -> tuple[Hold, ...]:
+    """The holds when a generation leaves the ledger without being proven dead: how long it may go on working.
+    None: a ledger that is lost, and nobody knows what it named."""
 
     def remembering(hold: Hold) -> Hold:
-        if entry.expiry_time is None:
+        if entry is None or entry.expiry_time is None:
             return hold.model_copy(update={"without_end": True})
         until = max(entry.expiry_time, hold.residual_time or entry.expiry_time)
         return hold.model_copy(update={"residual_time": until})

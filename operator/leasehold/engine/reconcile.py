@@ -215,6 +215,7 @@ class Reconciler:
             work.let_go(entry)
             self._reporter.abandoned(work.connection, entry, why)
         if not work.ledger:
+            work.let_go(None)
             self._reporter.abandoned(work.connection, None, why)
         work.set_ledger((), max(work.status.last_generation, 1))
 

@@ -81,7 +81,8 @@ class RevocationReports:
                 return
             matched = self._matched(revocation)
             unseen = await self._unseen(revocation, matched)
-            status = revocation_status(revocation, matched, self._seen, now, unseen)
+            unreadable = sorted(self._inventory.connections.unreadable)
+            status = revocation_status(revocation, matched, self._seen, now, unseen, unreadable)
             if status == revocation.status:
                 return
             written = await self._cluster.put_status(revocation.model_copy(update={"status": status}))
