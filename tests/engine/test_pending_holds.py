@@ -1,6 +1,8 @@
 """Whom a revocation has matched is written down before anything of them is revoked, so that nobody escapes: not by
 an edit, not by a crash, not by both together, and not by a lift that comes early."""
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -238,6 +240,50 @@ async def test_whom_another_leader_has_matched_is_matched() -> None:
     assert counts(world) == (2, 2, 2, 2, 0)
     assert status_of(world).pending_holds == ()
     assert world.vault.mints == 2
+
+
+class Slow(Writes):
+    """Writes take their time, there and back."""
+
+    def __init__(self, behind: Cluster, chance: random.Random) -> None:
+        super().__init__(behind)
+        self._chance = chance
+
+    async def put_status(self, resource: Any) -> Any:
+        await asyncio.sleep(self._chance.uniform(0, 0.3))
+        try:
+            return await super().put_status(resource)
+        finally:
+            await asyncio.sleep(self._chance.uniform(0, 0.3))
+
+
+def known_to_match(world: World) -> set[str]:
+    """The uids that anything which is written down says to have matched."""
+    stored = [each for each in world.cluster.objects.values() if isinstance(each, MCPConnection)]
+    return {each.metadata.uid for each in stored if each.status.holds} | set(status_of(world).pending_holds)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@in_virtual_time
+async def test_two_that_both_believe_to_lead_forget_nobody_whom_either_has_matched(seed: int) -> None:
+    world, chance = World(), random.Random(seed)
+    await world.start(cast(Cluster, Slow(world.cluster, chance)), **QUIET)
+    claimed = [world.people.change(each, owner=SUSPECT) for each in await working(world, 8)]
+    await passing(5)
+    world.people.revoke("stop", spec(BY_TEAM))
+    await passing(chance.uniform(0.35, 0.9))
+    known = known_to_match(world)
+    assert len(known) == 8
+    for each in claimed[:5]:
+        world.people.change(world.find(each), owner=OTHERS)
+    await world.start(cast(Cluster, Slow(world.cluster, chance)), **QUIET)
+    for _ in range(200):
+        await passing(0.05)
+        assert known_to_match(world) >= known
+    assert {world.ready(each) for each in claimed} == {"Revoked"}
+    assert counts(world) == (8, 8, 8, 8, 0)
+    assert status_of(world).pending_holds == ()
+    assert world.vault.mints == 8
 
 
 @in_virtual_time
