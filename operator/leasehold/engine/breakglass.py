@@ -181,6 +181,7 @@ class Breakglass:
 
     async def _carry_out(self, revocation: MCPRevocation, matched: Sequence[MCPConnection]) -> None:
         await self._reports.record(revocation, len(matched))
+        matched = [newest for each in matched if (newest := self._newest(each)) is not None]
         await self._sweep.run(matched, lambda: self._survey(revocation, matched), self._follow)
 
     def _swept(self, task: asyncio.Task[None]) -> None:
@@ -230,6 +231,11 @@ class Breakglass:
     def _connections(self, keys: Iterable[str]) -> Sequence[MCPConnection]:
         found = (self._inventory.connections.get(key) for key in sorted(keys))
         return [connection for connection in found if connection is not None]
+
+    def _newest(self, connection: MCPConnection) -> MCPConnection | None:
+        """Its ledger may have gone on; None where it is gone."""
+        held = self._inventory.connections.get(connection.key)
+        return held if held is not None and held.metadata.uid == connection.metadata.uid else None
 
     def _matched_by(self, revocation: MCPRevocation) -> Sequence[MCPConnection]:
         """Whom it has matched, also as another leader has recorded it; of one that is over, who may lack a hold."""
