@@ -24,8 +24,8 @@ class Spot:
 
 
 class Ambush:
-    """Kills the operator at one spot; it may be laid before the operator is born. Once it is sprung, the lane has to
-    rest before the next operator."""
+    """Kills the operator at one spot; it may be laid before the operator is born. Once it is sprung, the lane has
+    to rest before the next operator."""
 
     def __init__(self, spot: Spot) -> None:
         self.over = threading.Event()
