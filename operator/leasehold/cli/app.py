@@ -12,7 +12,6 @@ app = typer.Typer(
     name="leasehold",
     help="Puts every MCP connection on a lease.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # they would print local variables, and some are secret
 )
 app.add_typer(bootstrap, name="bootstrap")
