@@ -11,7 +11,7 @@ FAILED: Final = 1
 WRONG_USE: Final = 2
 FINDINGS: Final = 3
 
-LONGEST_SENTENCE: Final = 2000
+LONGEST_LINE: Final = 2000
 
 
 def failed(message: str) -> typer.Exit:
@@ -25,5 +25,6 @@ def refused(message: str) -> typer.Exit:
 
 
 def _ended(message: str, code: int) -> typer.Exit:
-    typer.echo(visible(message, LONGEST_SENTENCE), err=True)
+    for line in message.splitlines():
+        typer.echo(visible(line, LONGEST_LINE), err=True)
     return typer.Exit(code)
