@@ -160,7 +160,9 @@ def _show(target: RevocationTarget, surveys: Sequence[Survey]) -> None:
         if each.matched is None:
             _say(f"{each.context}: not known what matches: {each.trouble}")
         else:
-            _say(f"{each.context}: {len(each.matched)} connections match now, and so will new ones")
+            count = len(each.matched)
+            match = "1 connection matches" if count == 1 else f"{count} connections match"
+            _say(f"{each.context}: {match} now, and new ones would, too")
 
 
 def _shown(context: str, connection: MCPConnection) -> tuple[str, ...]:
