@@ -116,6 +116,20 @@ def thrown(commands: Commands, *words: str) -> tuple[Done, Body]:
     return done, row
 
 
+@pytest.mark.parametrize(
+    ("typed", "created"), [("orders-read\n", 1), (" orders-read \n", 1), ("yes\n", 0), ("\n", 0), ("", 0)]
+)
+def test_nothing_is_created_unless_the_target_is_typed(
+    stage: Stage, commands: Commands, typed: str, created: int
+) -> None:
+    stage.connections = [a_connection("meant"), a_connection("not-meant", spec={"profile": "another"})]
+    done = commands.run("breakglass", "--profile", "orders-read", "--reason", "a leak", stdin=typed)
+    assert len(stage.created) == created
+    assert (done.status == 0) is bool(created), done.err
+    assert "prod: 1 connection matches now" in done.err
+    assert "not-meant" not in done.err
+
+
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_revocation_whose_answer_was_lost_is_found_and_is_not_created_twice(
     stage: Stage, commands: Commands, lost: int
