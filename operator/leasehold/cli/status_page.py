@@ -23,8 +23,8 @@ Row = tuple[str, str]
 def status_page(
     connection: MCPConnection, reviews: Sequence[MCPConnectionReview] | Fault, now: datetime | None
 ) -> str:
-    """The whole page; `now` is the API server's time, for the distances. Reviews that could not be read are a fault,
-    which is no reason not to show the rest."""
+    """The whole page; `now` is the API server's time, for the distances. Reviews that could not be read are a
+    fault, which is no reason not to show the rest."""
     page = [*_headline(connection), ""]
     for title, rows in (
         ("Owner", _owner(connection)),
