@@ -14,6 +14,7 @@ from leasehold.core.import_values import REDACTED, is_plain_path, is_secret_name
 from leasehold.core.import_vocabulary import (
     ASSIGNMENT,
     BRIDGES,
+    CONTAINERS,
     FILE_OPTIONS,
     HARMLESS,
     HEADER_OPTIONS,
@@ -23,8 +24,10 @@ from leasehold.core.import_vocabulary import (
     PACKAGE,
     PACKAGE_OPTIONS,
     PROGRAM,
+    SEPARATORS,
     SHELLS,
     SUBCOMMANDS,
+    VARIABLE,
     VARIABLE_OPTIONS,
     WITH_VALUE,
     WRAPPERS,
@@ -86,6 +89,8 @@ class _Reading:
         self._sightings = sightings
         self._place = place
         self._launched = False
+        self._takes_packages = False
+        self._has_program = False
         self._shell = False
         self._started = False
 
@@ -103,16 +108,19 @@ class _Reading:
         assignment = ASSIGNMENT.match(word)
         if assignment:
             return self._assignment(assignment)
+        if word in SEPARATORS:
+            return word
         if word.startswith(("-", "/c", "/C")) and len(word) <= 3:
             return word
         name = _bare(word)
         if name in WRAPPERS:
             return name
         self._started, self._launched, self._shell = True, name in LAUNCHERS, name in SHELLS
+        self._takes_packages = self._launched and name not in CONTAINERS
+        self._has_program = False
         if is_url(word) or not PROGRAM.match(word) or looks_secret(word):
             return self._argument("", word)
-        if not self._launched:
-            self.result.package = word
+        self.result.package = None if self._launched else word
         return word
 
     def _word(self, word: str, option: str) -> tuple[str, str]:
@@ -121,7 +129,10 @@ class _Reading:
             return self._value(option, word), ""
         if self._shell and word in ("-c", "-lc", "-ec"):
             return word, "sh -c"
-        if word.startswith("-") and len(word) > 1:
+        if word in SEPARATORS or (word == "--" and not self._launched):
+            self._started = False
+            return word, ""
+        if word.startswith("-") and word != "--":
             return self._option(word)
         return self._positional(word), ""
 
@@ -141,7 +152,7 @@ class _Reading:
 
     def _takes_a_value(self, name: str) -> bool:
         told = HEADER_OPTIONS | VARIABLE_OPTIONS | FILE_OPTIONS | PACKAGE_OPTIONS
-        waiting = self.result.package is None and self._launched
+        waiting = self._launched and not self._has_program
         return name in told or _is_secret(name) or name == "--transport" or (waiting and name in WITH_VALUE)
 
     def _value(self, option: str, text: str) -> str:
@@ -155,31 +166,27 @@ class _Reading:
         if option in FILE_OPTIONS:
             self._sightings.add(CredentialKind.FILE_REFERENCE, option, self._place)
             return text if is_plain_path(text) else REDACTED
-        if option in PACKAGE_OPTIONS and self.result.package is None and self._launched:
+        if option in PACKAGE_OPTIONS and self._takes_packages:
             return self._package(text)
         if option == "--transport":
             self._note_transport(text)
         return self._argument(option, text)
 
     def _positional(self, word: str) -> str:
-        if (
-            self._launched
-            and self.result.package is None
-            and word not in SUBCOMMANDS
-            and not ASSIGNMENT.match(word)
-        ):
+        waiting = self._launched and not self._has_program
+        if waiting and word not in SUBCOMMANDS and not ASSIGNMENT.match(word):
+            self._has_program = True
             return self._package(word)
         assignment = ASSIGNMENT.match(word)
         if assignment and not is_url(word):
-            return self._assignment(assignment)
+            return self._assignment(assignment, named=False)
         return self._argument("", word)
 
     def _package(self, word: str) -> str:
-        if is_plain_path(word) or (PACKAGE.match(word) and not is_url(word) and not looks_secret(word)):
-            self.result.package = word
-            return word
-        shown = self._argument("", word)
-        self.result.package = shown
+        """What is launched; where an option has named the package already, this is only its program."""
+        harmless = PACKAGE.match(word) and not is_url(word) and not looks_secret(word)
+        shown = word if harmless or is_plain_path(word) else self._argument("", word)
+        self.result.package = self.result.package or shown
         return shown
 
     def _script(self, text: str) -> str:
@@ -187,7 +194,7 @@ class _Reading:
         if not words:
             return self._argument("", text)
         inner = _Reading(self._sightings, self._place)
-        inner.read([word for word in words if word != "exec"])
+        inner.read(words)
         self.result.package, self.result.remote = inner.result.package, inner.result.remote
         self.result.transport = inner.result.transport
         return " ".join(inner.result.shown)
@@ -202,13 +209,14 @@ class _Reading:
         self._sightings.see_header(name.strip(), value.strip(), self._place)
         return f"{name.strip()}: {REDACTED}"
 
-    def _assignment(self, assignment: re.Match[str]) -> str:
+    def _assignment(self, assignment: re.Match[str], *, named: bool = True) -> str:
         name, value = assignment.groups()
         if is_secret_name(name) or is_credential(name, value):
             self._sightings.see(CredentialKind.STATIC_ARGUMENT, shown_name(name), value, self._place)
         else:
             self._sightings.see_within(CredentialKind.STATIC_ARGUMENT, value, self._place)
-        return f"{shown_name(name)}={REDACTED}"
+        shown = shown_name(name) if named or VARIABLE.match(name) else REDACTED
+        return f"{shown}={REDACTED}"
 
     def _argument(self, option: str, text: str) -> str:
         """Any other argument: shown only if it is known to be harmless."""

@@ -1,6 +1,7 @@
 """One server as some client's configuration has it. The clients agree on little: one fact has up to five spellings,
 and all of them are read wherever they stand, for people copy entries from one client to another."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -9,7 +10,13 @@ from leasehold.core.import_arguments import ReadCommand, read_command
 from leasehold.core.import_found import CredentialKind, FoundServer, Place, User
 from leasehold.core.import_sightings import Environment, Sightings, Variable, is_credential
 from leasehold.core.import_urls import is_url
-from leasehold.core.import_values import Fingerprint, is_secret_name, shown_name
+from leasehold.core.import_values import (
+    Fingerprint,
+    expanded,
+    is_secret_name,
+    shown_name,
+    with_shown_references,
+)
 
 _URLS: Final = ("httpUrl", "url", "serverUrl", "uri")
 _COMMANDS: Final = ("command", "cmd")
@@ -19,6 +26,9 @@ _HELPERS: Final = ("headersHelper",)
 _OAUTH: Final = ("oauth", "auth", "authProviderType")
 _FREE: Final = ("apiKey", "bearer_token", "bearerToken", "token", "settings", "initializationOptions")
 """Fields of which any part may be a credential."""
+
+
+_BEGINS_WITH_VARIABLE: Final = re.compile(r"^\$\{\w+\}(?:/[a-z]{1,16}){0,4}/?\Z")
 
 
 def is_entry(value: Any) -> bool:
@@ -52,7 +62,9 @@ def read_entry(
     reading = ReadCommand()
     url = None
     if url_field is not None:
-        url = sightings.see_url(entry[url_field], place.under(url_field)) if is_url(entry[url_field]) else ""
+        url = _url(entry[url_field], sightings, place.under(url_field))
+        if url is None:
+            return None
     elif command:
         reading = read_command(command[0], command[1:], sightings, place.under("args"))
         url = reading.remote if reading.is_bridge else None
@@ -75,6 +87,16 @@ def read_entry(
         program="" if url is not None else reading.program or shown_name(name),
         enabled=entry.get("enabled") is not False and entry.get("disabled") is not True,
     )
+
+
+def _url(text: str, sightings: Sightings, place: Place) -> str | None:
+    """The URL that may be shown; None where it is none. A variable may hold the beginning of it, or all of it."""
+    known = {name: each.text for name, each in sightings.environment.items() if each.text is not None}
+    whole = expanded(text, known)
+    if is_url(whole):
+        return sightings.see_url(whole, place)
+    shown = with_shown_references(whole)
+    return shown if _BEGINS_WITH_VARIABLE.match(shown) else None
 
 
 def _opened(entry: Mapping[str, Any]) -> Mapping[str, Any]:

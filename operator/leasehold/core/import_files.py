@@ -192,7 +192,9 @@ def _read_container(
     for name, entry, where in entries:
         server = read_entry(name, entry, user, where, fingerprint, outer) if isinstance(entry, dict) else None
         if server is None:
-            unread.append(_unfit(where, "write an object that has a command or a url"))
+            unread.append(
+                _unfit(where, "write an object that has a command, or a url that begins with https://")
+            )
         else:
             servers.append(server)
     return Import(tuple(servers), tuple(unread))

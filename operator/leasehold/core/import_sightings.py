@@ -110,7 +110,8 @@ class Sightings:
         elif variable is not None and taken_apart(variable.text or "").references:
             self.add(CredentialKind.ENVIRONMENT_REFERENCE, shown_name(reference), variable.place)
         elif variable is not None:
-            self.see(variable.kind, shown_name(reference), variable.text or "", variable.place)
+            name = reference.removeprefix("input:")
+            self.see(variable.kind, shown_name(name), variable.text or "", variable.place)
         elif colon and source == "input":
             self.add(CredentialKind.PROMPT, shown_name(rest), place)
         elif colon and source == "file":

@@ -23,8 +23,14 @@ _URL: Final = re.compile(
 _AUTHORITY: Final = re.compile(
     r"^((?:[A-Za-z0-9._-]|\$\{\w+\}){1,253}|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}|\$\{\w+\}))?\Z"
 )
+_AT_WITHIN: Final = re.compile(r"[^/]@")
+"""Behind the authority: a password that was written as it is may have ended that too early."""
+
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _HARMLESS_PARAMETER: Final = re.compile(r"^(?:[0-9]{1,6}|[a-z_]{1,16}(?:(?:,|%2C)[a-z_]{1,16})*)\Z")
+_NAME_OF_PARAMETER: Final = re.compile(r"^[a-z][A-Za-z_-]{0,23}\Z")
+"""Others are left out: they may be the rest of a token that has an `&` in it."""
+
 _PATH_CHARACTERS: Final = re.compile(r"[^-A-Za-z0-9._~%!$&()*+,;=:@/{}]")
 
 
@@ -56,7 +62,7 @@ def read_url(text: str) -> ReadURL:
     match = _URL.match(with_shown_references(text.strip()))
     _, at, authority = match[2].rpartition("@") if match else ("", "", "")
     host = _AUTHORITY.match(authority)
-    if match is None or host is None or re.search(r"[^/]@", match[3]):
+    if match is None or host is None or _AT_WITHIN.search(text.partition("://")[2][len(match[2]) :]):
         whole = Carried(CredentialKind.URL_USERINFO, "", text.partition("://")[2])
         return ReadURL(f"{scheme}://{REDACTED}", (whole,) if "@" in text else ())
     carried = []
@@ -112,9 +118,9 @@ def _query(query: str, original: str) -> tuple[str, list[Carried]]:
         if secret and value:
             text = unquote(written.get(name, value))
             carried.append(Carried(CredentialKind.URL_QUERY, shown_name(unquote(name)), text))
-        elif shown_name(name) != REDACTED:
+        elif value and _NAME_OF_PARAMETER.match(name):
             harmless = _HARMLESS_PARAMETER.match(value) or taken_apart(value).references
-            kept.append(f"{name}={value if harmless else REDACTED}" if value else name)
+            kept.append(f"{name}={value if harmless else REDACTED}")
     return f"?{'&'.join(kept)}" if kept else "", carried
 
 

@@ -4,7 +4,7 @@ what is found to be a credential is reported, but whatever is not known to be ha
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -129,6 +129,19 @@ def taken_apart(text: str) -> Value:
         return Value(text, ("op",), literal=False)
     said = _SCHEME.sub("", " ".join(rest).strip() + " ").strip()
     return Value(text, tuple(names), literal=any(character.isalnum() for character in said))
+
+
+def expanded(text: str, known: Mapping[str, str]) -> str:
+    """The text with the references whose values are known, or which have a default. Not those to a secret."""
+
+    def value(match: re.Match[str]) -> str:
+        inner = next(found for field in _FIELDS if (found := match.group(field)) is not None)
+        name, _, default = inner.partition(":-")
+        if is_secret_name(name):
+            return match.group()
+        return known.get(name.removeprefix("env:")) or default or match.group()
+
+    return _REFERENCE.sub(value, text)
 
 
 def with_shown_references(text: str) -> str:
