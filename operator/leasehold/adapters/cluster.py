@@ -11,6 +11,7 @@ from urllib.parse import quote
 from leasehold.adapters.cluster_clock import ServerClock
 from leasehold.adapters.cluster_faults import done, is_absent, kind_is_not_installed
 from leasehold.adapters.cluster_http import METADATA_ONLY, Call, Observe, Transport
+from leasehold.adapters.cluster_inspection import InspectionCalls
 from leasehold.adapters.cluster_kubeconfig import KubeContext
 from leasehold.adapters.cluster_login import Connection
 from leasehold.adapters.cluster_objects import ObjectCalls, identity_of, key_of
@@ -30,7 +31,7 @@ MAX_NOTE_LENGTH = 1024
 """The events.k8s.io/v1 bound on `note`."""
 
 
-class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, WorkloadCalls):
+class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls, WorkloadCalls):
     """One API server, and its clock."""
 
     def __init__(self, connection: Connection, observe: Observe | None = None) -> None:

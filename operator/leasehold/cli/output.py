@@ -76,6 +76,8 @@ def as_data(data: Sequence[Any] | Mapping[str, Any], output: Format) -> str:
 
 def as_table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Columns side by side, without lines around them and without colours: the same in a terminal and in a pipe."""
+    if not titles and not rows:
+        return ""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=bool(titles))
     for title in titles or [""] * max(map(len, rows), default=0):
         table.add_column(Text(title), no_wrap=True)
