@@ -16,7 +16,7 @@ from leasehold.api.profile import Team
 from leasehold.cli.access import Context, Kubeconfig, opened, run
 from leasehold.cli.ending import FAILED, FINDINGS, LONGEST_LINE, refused
 from leasehold.cli.output import Column, Format, as_rows
-from leasehold.core.faults import Fault
+from leasehold.core.faults import NeedsPerson
 from leasehold.core.hidden_text import visible
 from leasehold.core.import_files import Import, client_of, is_kept_for_servers, read_file
 from leasehold.core.import_found import Unread
@@ -175,7 +175,7 @@ async def _read_cluster(
                 listed_kinds[kind.name] = [
                     each async for each in access.cluster.list_workloads(kind, namespace)
                 ]
-            except Fault as fault:
+            except NeedsPerson as fault:
                 unread.append(Unread(f"{kind.resource} of context {access.context}", fault.message))
     config_maps = {
         (each.namespace, each.name): {
