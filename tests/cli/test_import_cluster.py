@@ -107,7 +107,15 @@ def test_every_kind_of_workload_is_read_with_rights_to_list_and_no_secret_is(
     assert rows["Deployment", "triage"]["sameSecret"] == (
         f"month-end/orders-mcp.example.com in cronjob/{support}/month-end"
     )
-    assert done.err.count("cannot") == 0
+    (summary,) = done.err.splitlines()
+    assert summary.startswith("6 servers in ")
+    assert "4 with a static credential, 2 with a secret that another one has" in summary
+
+
+def test_the_stock_role_view_is_enough(commands: Commands, namespace: str) -> None:
+    done = commands.run("import", "--cluster", "-n", namespace)
+    assert done.status == 0
+    assert "refuses" not in done.err
 
 
 def test_what_may_not_be_listed_is_told_and_the_rest_is_read(

@@ -211,11 +211,11 @@ class _Reading:
 
     def _assignment(self, assignment: re.Match[str], *, named: bool = True) -> str:
         name, value = assignment.groups()
+        shown = shown_name(name) if named or VARIABLE.match(name) else REDACTED
         if is_secret_name(name) or is_credential(name, value):
-            self._sightings.see(CredentialKind.STATIC_ARGUMENT, shown_name(name), value, self._place)
+            self._sightings.see(CredentialKind.STATIC_ARGUMENT, shown, value, self._place)
         else:
             self._sightings.see_within(CredentialKind.STATIC_ARGUMENT, value, self._place)
-        shown = shown_name(name) if named or VARIABLE.match(name) else REDACTED
         return f"{shown}={REDACTED}"
 
     def _argument(self, option: str, text: str) -> str:

@@ -23,8 +23,12 @@ _URL: Final = re.compile(
 _AUTHORITY: Final = re.compile(
     r"^((?:[A-Za-z0-9._-]|\$\{\w+\}){1,253}|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}|\$\{\w+\}))?\Z"
 )
-_AT_WITHIN: Final = re.compile(r"[^/]@")
-"""Behind the authority: a password that was written as it is may have ended that too early."""
+_AT_WITHIN: Final = re.compile(r"[^/]@|/@[^/?#]*[.:]")
+"""Behind the authority: a password that was written as it is may have ended that too early. `/@acme/` is a path."""
+
+_NO_PASSWORDS: Final = frozenset({"x-oauth-basic"})
+_NO_SECRETS: Final = frozenset({"", "git"})
+"""What stands beside a token, or where there is none, in the URLs of repositories."""
 
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _HARMLESS_PARAMETER: Final = re.compile(r"^(?:[0-9]{1,6}|[a-z_]{1,16}(?:(?:,|%2C)[a-z_]{1,16})*)\Z")
@@ -69,7 +73,10 @@ def read_url(text: str) -> ReadURL:
     if at:
         # from the text as it was written, for a reference in it is looked up under its name
         user, _, password = text.partition("://")[2].split("/")[0].rpartition("@")[0].partition(":")
-        carried.append(Carried(CredentialKind.URL_USERINFO, "", unquote(password or user)))
+        is_user = not password or password in _NO_PASSWORDS or looks_secret(unquote(user))
+        secret = unquote(user if is_user else password)
+        if secret not in _NO_SECRETS:
+            carried.append(Carried(CredentialKind.URL_USERINFO, "", secret))
     path, in_path = _path(match[3])
     query, in_query = _query(match[4] or "", text)
     return ReadURL(
