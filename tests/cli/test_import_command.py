@@ -91,6 +91,13 @@ def test_a_directory_is_searched_for_the_files_of_known_clients(tmp_path: Path) 
     assert "2 with a secret that another one has" in done.err
 
 
+def test_a_file_is_known_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file(tmp_path, ".cursor/mcp.json", CLEAN)
+    monkeypatch.chdir(tmp_path / ".cursor")
+    (row,) = json.loads(imported("mcp.json", "-o", "json").out)
+    assert (row["client"], row["where"]) == ("Cursor", "mcp.json#/mcpServers/wiki")
+
+
 def test_a_directory_without_such_files_holds_nothing(tmp_path: Path) -> None:
     done = imported(str(tmp_path))
     assert done.status == 0

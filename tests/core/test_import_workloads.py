@@ -172,11 +172,21 @@ def test_two_workloads_that_mount_one_config_map_share_its_secret() -> None:
         for name in ("triage", "month-end")
     ]
     found = rows(read(*both, config).servers, "")
-    shared = {row.server.user.agent: row.same_secret for row in found if row.same_secret}
+    shared = {row.server.user.agent: str(row.same_secret) for row in found if row.same_secret.count}
     assert shared == {
-        "triage": ("month-end/wiki in configmap/support/mcp",),
-        "month-end": ("triage/wiki in configmap/support/mcp",),
+        "triage": "month-end/wiki in configmap/support/mcp",
+        "month-end": "triage/wiki in configmap/support/mcp",
     }
+
+
+def test_of_a_fleet_that_shares_a_server_and_a_secret_a_few_are_named_and_all_are_counted() -> None:
+    env = [a_variable("MCP_URL", URL), a_variable("MCP_TOKEN", "FAKE-of-all")]
+    fleet = [a_workload("Deployment", f"agent-{n}", "fleet", a_container(env=env)) for n in range(1000)]
+    found = rows(read(*fleet).servers, "")
+    assert {(row.same_secret.count, row.same_server.count) for row in found} == {(999, 999)}
+    assert str(found[0].same_secret).endswith(
+        "agent-5/orders-mcp.example.com in deployment/fleet/agent-5, and 994 more"
+    )
 
 
 def test_a_config_map_that_nobody_mounts_is_found_as_well() -> None:

@@ -21,7 +21,7 @@ from leasehold.core.hidden_text import visible
 from leasehold.core.import_files import Import, client_of, is_kept_for_servers, read_file
 from leasehold.core.import_found import Unread
 from leasehold.core.import_manifests import Declared, as_manifests
-from leasehold.core.import_report import Row, listed, rows, totals
+from leasehold.core.import_report import Row, rows, totals
 from leasehold.core.import_values import Fingerprint, keyed
 from leasehold.core.import_workloads import CONFIG_MAP, WORKLOAD_KINDS, Workload, read_workloads
 
@@ -41,8 +41,8 @@ COLUMNS: Final = (
     Column[Row]("revocable", "REVOCABLE", lambda row: str(row.credential.kind.revocable)),
     Column[Row]("owner", "OWNER", lambda row: row.owner),
     Column[Row]("where", "WHERE", lambda row: row.where),
-    Column[Row]("sameSecret", "SAME SECRET", lambda row: listed(row.same_secret)),
-    Column[Row]("sameServer", "SAME SERVER", lambda row: listed(row.same_server)),
+    Column[Row]("sameSecret", "SAME SECRET", lambda row: str(row.same_secret) or None),
+    Column[Row]("sameServer", "SAME SERVER", lambda row: str(row.same_server) or None),
 )
 
 
@@ -149,7 +149,8 @@ def _read_one(file: Path, fingerprint: Fingerprint, agent: str | None, *, expect
         data = file.read_bytes()
     except OSError as error:
         return Import(unread=(Unread(str(file), f"it cannot be read: {error.strerror}"),))
-    return read_file(file.as_posix(), data, fingerprint, agent=agent, expected=expected)
+    path = file.absolute().as_posix()
+    return read_file(file.as_posix(), data, fingerprint, agent=agent, path=path, expected=expected)
 
 
 def _files_of_clients(directory: Path, unread: list[Unread]) -> Iterator[Path]:

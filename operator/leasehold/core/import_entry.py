@@ -166,8 +166,14 @@ def _see_free_fields(entry: Mapping[str, Any], sightings: Sightings, place: Plac
             if (is_secret_name(name) and name != "auth") or is_credential(name, text):
                 sightings.see(CredentialKind.STATIC_FIELD, shown_name(name), text, where)
     for field in _OAUTH:
-        if entry.get(field) and entry[field] is not False:
+        if _is_oauth(entry.get(field)):
             sightings.add(CredentialKind.OAUTH, field, place.under(field))
+
+
+def _is_oauth(stated: Any) -> bool:
+    if isinstance(stated, dict):
+        return bool(stated) and stated.get("enabled") is not False
+    return stated is True or (isinstance(stated, str) and stated.lower() not in ("", "none", "off", "false"))
 
 
 def _texts(name: str, value: Any, place: Place, depth: int = 0) -> Iterator[tuple[str, str, Place]]:

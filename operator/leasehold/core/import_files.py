@@ -102,15 +102,22 @@ def is_kept_for_servers(path: str) -> bool:
 
 
 def read_file(
-    source: str, data: bytes, fingerprint: Fingerprint, *, agent: str | None = None, expected: bool = True
+    source: str,
+    data: bytes,
+    fingerprint: Fingerprint,
+    *,
+    agent: str | None = None,
+    path: str | None = None,
+    expected: bool = True,
 ) -> Import:
-    """The servers of one file. One without any is unread where some were expected."""
+    """The servers of one file; `path` is the whole one, where `source` is not. A file without any is unread where
+    some were expected."""
     try:
         text = decoded(data)
         found = parsed(text, syntax_of(source, text))
     except UnfitText as error:
         return Import(unread=(Unread(source, error.message, error.line),))
-    client = client_of(source) or ANY
+    client = client_of(path or source) or ANY
     read = read_document(found.value, Place(source), client, fingerprint, agent=agent)
     if read is None:
         nothing = Unread(source, f"no MCP servers are in it; looked for {LOOKED_FOR}")
@@ -202,15 +209,17 @@ def _read_container(
 
 def _inputs(document: Mapping[str, Any], place: Place) -> dict[str, Variable]:
     """The inputs of VS Code that come with a value; the others are asked of a person."""
-    inputs = document.get("inputs")
-    return {
-        f"input:{each['id']}": Variable(
-            place.under("inputs", number, "default"), each["default"], CredentialKind.STATIC_FIELD
-        )
-        for number, each in enumerate(inputs if isinstance(inputs, list) else ())
-        if isinstance(each, dict) and isinstance(each.get("id"), str) and isinstance(each.get("default"), str)
-        if each["default"].strip()
-    }
+    found: dict[str, Variable] = {}
+    for within, where in ((document, place), (document.get("mcp"), place.under("mcp"))):
+        inputs = within.get("inputs") if isinstance(within, dict) else None
+        for number, each in enumerate(inputs if isinstance(inputs, list) else ()):
+            if not isinstance(each, dict):
+                continue
+            name, text = each.get("id"), each.get("default")
+            if isinstance(name, str) and isinstance(text, str) and text.strip():
+                default = where.under("inputs", number, "default")
+                found[f"input:{name}"] = Variable(default, text, CredentialKind.STATIC_FIELD)
+    return found
 
 
 def _beyond(source: str, found: Parsed, client: Client) -> tuple[Unread, ...]:

@@ -1,12 +1,25 @@
 """What was found, credential by credential, and who else has the same one: a secret that two agents share cannot be
 taken from one of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from leasehold.core.import_found import Credential, FoundServer
 
 MAX_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Others:
+    """Who else: the first few by name, and how many they are; a fleet may share one server."""
+
+    named: tuple[str, ...] = ()
+    count: int = 0
+
+    def __str__(self) -> str:
+        more = self.count - len(self.named)
+        return ", ".join([*self.named, *([f"and {more} more"] if more else [])])
 
 
 @dataclass(frozen=True)
@@ -15,8 +28,8 @@ class Row:
 
     server: FoundServer
     credential: Credential
-    same_secret: tuple[str, ...]
-    same_server: tuple[str, ...]
+    same_secret: Others
+    same_server: Others
     owner: str | None
 
     @property
@@ -81,21 +94,15 @@ def totals(found: Sequence[Row], sources: int) -> Totals:
         sources=sources,
         servers=len(servers),
         static=sum(server.is_static for server in servers),
-        shared=len({row.server for row in found if row.same_secret}),
+        shared=len({row.server for row in found if row.same_secret.count}),
         ownerless=len({row.server for row in found if row.owner is None}),
     )
 
 
-def listed(names: Sequence[str]) -> str | None:
-    """A few names, and how many more."""
-    more = len(names) - MAX_NAMED
-    return ", ".join([*names[:MAX_NAMED], *([f"and {more} more"] if more > 0 else [])]) or None
-
-
-def _others(server: FoundServer, all_of_them: Iterable[FoundServer]) -> tuple[str, ...]:
-    return tuple(
-        f"{each.user.agent}/{each.name} in {each.place.source}" for each in all_of_them if each != server
-    )
+def _others(server: FoundServer, all_of_them: Sequence[FoundServer]) -> Others:
+    others = islice((each for each in all_of_them if each != server), MAX_NAMED)
+    named = tuple(f"{each.user.agent}/{each.name} in {each.place.source}" for each in others)
+    return Others(named, max(len(all_of_them) - 1, 0))
 
 
 def _count(number: int, noun: str) -> str:

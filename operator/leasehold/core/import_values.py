@@ -90,7 +90,7 @@ _REFERENCE: Final = re.compile(
 )
 _FIELDS: Final = ("continue", "braces", "bare", "pod", "windows", "dollar")
 _PLACEHOLDER: Final = re.compile(
-    r"(?i)^(?:<[^<>]*>|\[[^\[\]]*\]|(?:your|my)[-_ ][a-z_ -]*|[a-z_ -]*[-_ ]here|change[-_]?me|replace[-_]?me|"
+    r"(?i)^(?:<[^<>]*>|\[[^\[\]]*\]|your[-_ ][a-z_ -]*|[a-z_ -]*[-_ ]here|change[-_]?me|replace[-_]?me|"
     r"x{3,}|\*{3,}|\.{3}|…|todo)\Z"
 )
 _FILE: Final = re.compile(r"^(?:~|\.{1,2}|[A-Za-z]:)?[/\\]")
