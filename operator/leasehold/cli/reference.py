@@ -34,8 +34,8 @@ gets what a person sees.
 | 3 | it found something that a person has to look at |
 
 Which cluster, and as whom, is told as with kubectl: the files of `KUBECONFIG` or `--kubeconfig`, the current
-context or `--context`, its namespace or `-n`, login programs included. A kubeconfig that impersonates (`as:`) is
-refused.
+context or `--context`, its namespace or `-n`, login programs included. A proxy is the kubeconfig's (`proxy-url`),
+never the environment's, and a kubeconfig that impersonates (`as:`) is refused.
 """
 
 NAMES: Final = {str: "text", int: "number", float: "number", Path: "path"}
