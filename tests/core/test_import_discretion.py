@@ -62,6 +62,9 @@ WHERE_IT_IS_ONE_BY_ITS_PLACE: Final[dict[str, Plant]] = {
         "mcp-remote", "https://a.example/mcp", "--header", f"Authorization:{s}"
     ),
     "a JSON argument": lambda s: started("-y", "a-mcp", "--config", json.dumps({"apiKey": s, "mode": s})),
+    "a command in one text": lambda s: entry(command=f"npx -y a-mcp v{s}"),
+    "a command with a blank in it": lambda s: entry(command=f"npx v{s}", args=["--port", "80"]),
+    "a command line for cmd": lambda s: started("/c", f"npx -y a-mcp --key {s}", command="cmd"),
     "a script": lambda s: started("-c", f"TOKEN='{s}' npx -y a-mcp 'v{s}'", command="bash"),
     "a script that does not end": lambda s: started("-c", f"TOKEN='{s} npx -y a-mcp", command="sh"),
     "userinfo": lambda s: entry(url=f"https://u:{quote(s, safe='')}@a.example/mcp"),
@@ -123,6 +126,9 @@ WHERE_ONLY_ITS_LOOK_TELLS: Final[dict[str, Plant]] = {
     "a package": lambda s: started("-y", s),
     "a program": lambda s: started(command=s),
     "the name of a variable": lambda s: started("run", "-e", s, "a/b", command="docker"),
+    "the name of a header": lambda s: entry(url="https://a.example/mcp", headers={s: "x", f"{s}-Key": "x"}),
+    "the name of a variable in env": lambda s: entry(command="a", env={s: "x", f"{s}_TOKEN": "x"}),
+    "the name of a setting": lambda s: entry(command="a", settings={s: {"token": "x"}}),
     "a reference": lambda s: entry(url="https://a.example/mcp", headers={"Authorization": f"${{{s}}}"}),
     "the path of a file": lambda s: started("a-mcp", f"/home/{s}"),
 }

@@ -56,11 +56,9 @@ class ReadCommand:
 
 def read_command(command: str, arguments: Sequence[str], sightings: Sightings, place: Place) -> ReadCommand:
     """A command and its arguments; their credentials come into sight."""
-    words = [command, *arguments]
-    if not arguments and " " in command.strip() and not is_plain_path(command):
-        words = _words(command) or [command]
+    words = [command] if is_plain_path(command) else _words(command) or [command]
     reading = _Reading(sightings, place)
-    reading.read(words)
+    reading.read([*words, *arguments])
     return reading.result
 
 
@@ -112,13 +110,16 @@ class _Reading:
             return word
         if word.startswith(("-", "/c", "/C")) and len(word) <= 3:
             return word
+        if " " in word and not is_plain_path(word):
+            self._started = True
+            return self._script(word)
         name = _bare(word)
         if name in WRAPPERS:
             return name
         self._started, self._launched, self._shell = True, name in LAUNCHERS, name in SHELLS
         self._takes_packages = self._launched and name not in CONTAINERS
         self._has_program = False
-        if is_url(word) or not PROGRAM.match(word) or looks_secret(word):
+        if is_url(word) or looks_secret(word) or not (PROGRAM.match(word) or is_plain_path(word)):
             return self._argument("", word)
         self.result.package = None if self._launched else word
         return word
@@ -191,7 +192,7 @@ class _Reading:
 
     def _script(self, text: str) -> str:
         words = _words(text)
-        if not words:
+        if len(words) < 2:
             return self._argument("", text)
         inner = _Reading(self._sightings, self._place)
         inner.read(words)

@@ -12,7 +12,7 @@ from leasehold.core.import_files import ANY, Import, read_document
 from leasehold.core.import_found import CredentialKind, FoundServer, Place, User
 from leasehold.core.import_sightings import ANY_NAME, Sightings, Variable
 from leasehold.core.import_urls import is_url
-from leasehold.core.import_values import Fingerprint, is_secret_name, taken_apart
+from leasehold.core.import_values import Fingerprint, is_secret_name, shown_name
 
 ConfigMaps = Mapping[tuple[str, str], Mapping[str, str]]
 """The data of ConfigMaps by namespace and name."""
@@ -186,17 +186,15 @@ def _named_server(
             header, _, said = value.partition(":")
             around.see_header(header.strip(), said.strip(), place)
         elif belongs(option) and is_secret_name(option):
-            around.see(CredentialKind.STATIC_ARGUMENT, option.lstrip("-"), value, place)
-    server = read_entry(_host(text), {"url": text}, container.user, place, fingerprint, variables)
+            around.see(CredentialKind.STATIC_ARGUMENT, shown_name(option.lstrip("-")), value, place)
+    server = read_entry("", {"url": text}, container.user, place, fingerprint, variables)
     if server is None:  # a URL is enough for one
         return []
     stated = [each for each in server.credentials if each.kind is not CredentialKind.UNSTATED]
     credentials = tuple(dict.fromkeys([*stated, *around.found])) or server.credentials
-    return [replace(server, credentials=credentials)]
+    return [replace(server, name=_host(server.url or ""), credentials=credentials)]
 
 
 def _host(url: str) -> str:
-    rest = url.partition("://")[2]
-    return (
-        "server" if taken_apart(rest).references else re.split(r"[/?#:]", rest.rpartition("@")[2] or rest)[0]
-    )
+    """What a server is called that has no name: the host of a URL that may be shown."""
+    return re.split(r"[/:]", url.partition("://")[2])[0] or "server"

@@ -14,6 +14,7 @@ from leasehold.core.import_values import (
     Fingerprint,
     expanded,
     is_secret_name,
+    shown_key,
     shown_name,
     with_shown_references,
 )
@@ -22,7 +23,6 @@ _URLS: Final = ("httpUrl", "url", "serverUrl", "uri")
 _COMMANDS: Final = ("command", "cmd")
 _VARIABLES: Final = ("env", "environment", "envs")
 _HEADERS: Final = ("headers", "http_headers")
-_HELPERS: Final = ("headersHelper",)
 _OAUTH: Final = ("oauth", "auth", "authProviderType")
 _FREE: Final = ("apiKey", "bearer_token", "bearerToken", "token", "settings", "initializationOptions")
 """Fields of which any part may be a credential."""
@@ -50,7 +50,7 @@ def read_entry(
     the client runs, as far as it is known."""
     entry = _opened(entry)
     own = {
-        key: Variable(place.under(field, key), _text(value))
+        key: Variable(place.under(field, shown_key(key)), _text(value))
         for field, variables in _mappings(entry, _VARIABLES)
         for key, value in variables.items()
     }
@@ -123,41 +123,35 @@ def _command(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _see_fields(entry: Mapping[str, Any], sightings: Sightings, place: Place) -> None:
-    for field, headers in _mappings(entry, _HEADERS):
-        for name, value in headers.items():
-            sightings.see_header(str(name), _text(value) or "", place.under(field, name))
     options = entry.get("requestOptions")
-    if isinstance(options, dict):
-        for _, headers in _mappings(options, ("headers",)):
+    within = [(entry, place)] + (
+        [(options, place.under("requestOptions"))] if isinstance(options, dict) else []
+    )
+    for fields, where in within:
+        for field, headers in _mappings(fields, _HEADERS):
             for name, value in headers.items():
-                sightings.see_header(
-                    str(name), _text(value) or "", place.under("requestOptions", "headers", name)
-                )
-    for field in ("bearer_token_env_var",):
-        if isinstance(entry.get(field), str):
-            sightings.see(
-                CredentialKind.ENVIRONMENT_REFERENCE, field, f"${{{entry[field]}}}", place.under(field)
-            )
-    for field, names in _mappings(entry, ("env_http_headers",)):
-        for header, variable in names.items():
-            sightings.see(
-                CredentialKind.ENVIRONMENT_REFERENCE,
-                str(header),
-                f"${{{variable}}}",
-                place.under(field, header),
-            )
+                sightings.see_header(str(name), _text(value) or "", where.under(field, shown_key(name)))
+    _see_references(entry, sightings, place)
+    if entry.get("headersHelper"):
+        sightings.add(CredentialKind.PROGRAM, "headersHelper", place.under("headersHelper"))
+    _see_free_fields(entry, sightings, place)
+
+
+def _see_references(entry: Mapping[str, Any], sightings: Sightings, place: Place) -> None:
+    """Fields that name variables or files."""
+    names = [(entry.get("bearer_token_env_var"), place.under("bearer_token_env_var"))]
+    for field, headers in _mappings(entry, ("env_http_headers",)):
+        names += [(variable, place.under(field, shown_key(header))) for header, variable in headers.items()]
     for field in ("env_vars", "env_keys"):
-        for variable in entry[field] if isinstance(entry.get(field), list) else ():
+        listed = entry.get(field)
+        for variable in listed if isinstance(listed, list) else ():
             if isinstance(variable, str) and is_secret_name(variable):
-                sightings.see(
-                    CredentialKind.ENVIRONMENT_REFERENCE, variable, f"${{{variable}}}", place.under(field)
-                )
+                names.append((variable, place.under(field)))
+    for name, where in names:
+        if isinstance(name, str):
+            sightings.see(CredentialKind.ENVIRONMENT_REFERENCE, shown_name(name), f"${{{name}}}", where)
     if isinstance(entry.get("envFile"), str):
         sightings.add(CredentialKind.FILE_REFERENCE, "envFile", place.under("envFile"))
-    for field in _HELPERS:
-        if entry.get(field):
-            sightings.add(CredentialKind.PROGRAM, field, place.under(field))
-    _see_free_fields(entry, sightings, place)
 
 
 def _see_free_fields(entry: Mapping[str, Any], sightings: Sightings, place: Place) -> None:
@@ -181,7 +175,7 @@ def _texts(name: str, value: Any, place: Place, depth: int = 0) -> Iterator[tupl
         yield name, value, place
     elif isinstance(value, dict) and depth < 8:
         for key, inner in value.items():
-            yield from _texts(str(key), inner, place.under(key), depth + 1)
+            yield from _texts(str(key), inner, place.under(shown_key(key)), depth + 1)
 
 
 def _transport(

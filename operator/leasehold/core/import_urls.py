@@ -35,7 +35,7 @@ _HARMLESS_PARAMETER: Final = re.compile(r"^(?:[0-9]{1,6}|[a-z_]{1,16}(?:(?:,|%2C
 _NAME_OF_PARAMETER: Final = re.compile(r"^[a-z][A-Za-z_-]{0,23}\Z")
 """Others are left out: they may be the rest of a token that has an `&` in it."""
 
-_PATH_CHARACTERS: Final = re.compile(r"[^-A-Za-z0-9._~%!$&()*+,;=:@/{}]")
+_PATH_CHARACTERS: Final = re.compile(r"[^-A-Za-z0-9._~%!$&()*+,;=:@{}]")
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,11 @@ def is_url(text: str) -> bool:
 def read_url(text: str) -> ReadURL:
     """The URL in its canonical spelling, without credentials. What cannot be told apart is not shown."""
     scheme = text.partition("://")[0].lower()
-    match = _URL.match(with_shown_references(text.strip()))
+    written = with_shown_references(text.strip())
+    match = _URL.match(written)
     _, at, authority = match[2].rpartition("@") if match else ("", "", "")
     host = _AUTHORITY.match(authority)
-    if match is None or host is None or _AT_WITHIN.search(text.partition("://")[2][len(match[2]) :]):
+    if match is None or host is None or _AT_WITHIN.search(written.partition("://")[2][len(match[2]) :]):
         whole = Carried(CredentialKind.URL_USERINFO, "", text.partition("://")[2])
         return ReadURL(f"{scheme}://{REDACTED}", (whole,) if "@" in text else ())
     carried = []
@@ -107,8 +108,10 @@ def _path(path: str) -> tuple[str, list[Carried]]:
     for segment in path.split("/"):
         if segment == "..":
             kept = kept[:-1]
-        elif (_PATH_CHARACTERS.search(segment) or looks_secret(unquote(segment))) and "${" not in segment:
+        elif looks_secret(unquote(segment)) and "${" not in segment:
             carried.append(Carried(CredentialKind.URL_PATH, "", unquote(segment)))
+            kept.append(REDACTED)
+        elif _PATH_CHARACTERS.search(segment):
             kept.append(REDACTED)
         elif segment not in ("", "."):
             kept.append(segment)

@@ -33,9 +33,13 @@ def keyed(key: bytes) -> Fingerprint:
 
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS: Final = words(
-    """token secret secrets password passwd passphrase pwd pass pat apikey apitoken accesskey secretkey
-    auth authorization authtoken bearer credential credentials cookie jwt sig signature dsn key"""
+    """token secret secrets password passwd passphrase pwd pat apikey accesskey secretkey authorization bearer
+    credential credentials cookie jwt signature dsn key"""
 )
+_SECRET_AT_THE_END: Final = words("auth pass sig")
+_SECRET_ENDINGS: Final = ("password", "passwd", "secret", "token", "apikey")
+"""`PGPASSWORD` is one word."""
+
 _ABOUT_SECRETS: Final = words(
     """file path dir url uri endpoint id type mode method scheme provider enabled limit max ttl seconds
     timeout size count name names header issuer audience"""
@@ -50,12 +54,19 @@ def is_secret_name(name: str) -> bool:
     parts = [word.lower() for word in _WORDS.findall(name)]
     if not parts or parts[-1] in _ABOUT_SECRETS or "public" in parts:
         return False
-    return any(word in _SECRET_WORDS for word in parts) or parts[-2:] == ["connection", "string"]
+    if parts[-1] in _SECRET_AT_THE_END or parts[-2:] == ["connection", "string"]:
+        return True
+    return any(part in _SECRET_WORDS or part.endswith(_SECRET_ENDINGS) for part in parts)
 
 
 def shown_name(name: str) -> str:
     """A name that may be shown: it is one, and looks like no secret."""
     return name if _NAME.match(name) and not looks_secret(name) else REDACTED
+
+
+def shown_key(name: object) -> str:
+    """A key of somebody's document, in a pointer: as it is, unless it looks like a secret."""
+    return REDACTED if looks_secret(str(name)) else str(name)
 
 
 # Values

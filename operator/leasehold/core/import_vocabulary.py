@@ -36,6 +36,6 @@ PACKAGE: Final = re.compile(
     r"^(?:[a-z]+:)?@?[A-Za-z0-9][A-Za-z0-9._/:~-]{0,199}(?:\[[a-z0-9_,-]+\])?"
     r"(?:(?:@|==|>=)[A-Za-z0-9^~*][A-Za-z0-9.:_+-]{0,80})?\Z"
 )
-PROGRAM: Final = re.compile(r"^[\w .@+~:/\\${}()-]{1,256}\Z")
+PROGRAM: Final = re.compile(r"^[\w.@+~:/\\${}()-]{1,256}\Z")
 BRIDGES: Final = frozenset({"mcp-remote", "mcp-proxy", "supergateway", "mcp-remote-client"})
 """Programs that speak stdio to the agent and HTTP to the server that is meant."""
