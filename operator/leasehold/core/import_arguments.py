@@ -126,7 +126,10 @@ class _Reading:
 
     def _word(self, word: str, option: str) -> tuple[str, str]:
         """What to show of a word, and the option that waits for the next one."""
-        if option and not (word.startswith("--") and OPTION.match(word)):
+        if option and word.startswith("--") and OPTION.match(word):
+            shown, following = self._option(word)  # what waited was a switch, or this is a strange secret
+            return (REDACTED if _is_secret(option) else shown), following
+        if option:
             return self._value(option, word), ""
         if self._shell and word in ("-c", "-lc", "-ec"):
             return word, "sh -c"
