@@ -199,9 +199,12 @@ def test_a_target_is_matched_by_the_url_of_the_registered_profile(
     people.create(a_profile())
     words = ("breakglass", "--reason", "a leak", "--context", "security", *QUICK)
     try:
-        for url, count in (("https://orders-mcp.tools.svc/*", 1), ("https://other.example/mcp", 0)):
+        for url, said in (
+            ("https://orders-mcp.tools.svc/*", "1 connection matches"),
+            ("https://other.example/mcp", "0 connections match"),
+        ):
             shown = commands.run(*words, "--server-url", url, "-n", claimed, "-l", "tier", stdin="no\n")
-            assert f"security: {count} connections match now" in shown.err
+            assert f"security: {said} now" in shown.err
     finally:
         people.plane.kubectl("delete", "mcpserverprofile", "orders-read")
 

@@ -5,6 +5,7 @@ What a person reads on the way goes to stderr; stdout has the result alone."""
 import asyncio
 import re
 import secrets
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -159,7 +160,9 @@ def _show(target: RevocationTarget, surveys: Sequence[Survey]) -> None:
         if each.matched is None:
             _say(f"{each.context}: not known what matches: {each.trouble}")
         else:
-            _say(f"{each.context}: {len(each.matched)} connections match now, and so will new ones")
+            count = len(each.matched)
+            match = "1 connection matches" if count == 1 else f"{count} connections match"
+            _say(f"{each.context}: {match} now, and new ones would, too")
 
 
 def _shown(context: str, connection: MCPConnection) -> tuple[str, ...]:
@@ -169,13 +172,12 @@ def _shown(context: str, connection: MCPConnection) -> tuple[str, ...]:
 
 
 def _have_it_typed(target: RevocationTarget) -> None:
+    """Asked on stderr, for stdout has the result alone."""
     word = word_for(target)
-    try:
-        typed = typer.prompt(
-            f"Type {visible(word, LONGEST_LINE)} to stop them", default="", show_default=False, err=True
-        )
-    except typer.Abort as error:
-        raise failed("\nnothing was stopped; --yes does not ask") from error
+    typer.echo(f"Type {visible(word, LONGEST_LINE)} to stop them: ", nl=False, err=True)
+    typed = sys.stdin.readline()
+    if not typed:
+        raise failed("\nnothing was typed, and nothing was stopped; --yes does not ask")
     if typed.strip() != word:
         raise failed("that is not the target: nothing was stopped")
 

@@ -121,7 +121,8 @@ def _drift(connection: MCPConnection, now: datetime | None) -> Iterator[Row]:
         for item in drift.findings:
             times = f" ({item.count} times)" if item.count > 1 else ""
             yield str(item.level), f"{item.kind} {item.item}{times}"
-    if reachable is not None and reachable.status is not ConditionStatus.TRUE:
+    known = told.reason if told is not None else None
+    if reachable is not None and reachable.status is not ConditionStatus.TRUE and reachable.reason != known:
         yield "probe", f"{reachable.reason}: {reachable.message}"
 
 
