@@ -2,7 +2,6 @@
 anything to its program, so of those only what is known to be harmless is shown."""
 
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +30,9 @@ from leasehold.core.import_vocabulary import (
     VARIABLE_OPTIONS,
     WITH_VALUE,
     WRAPPERS,
+    bare_name,
+    is_one_program,
+    split_words,
 )
 
 
@@ -51,28 +53,15 @@ class ReadCommand:
     @property
     def program(self) -> str:
         """What was started, without version and folder."""
-        return _bare(self.package or "")
+        return bare_name(self.package or "")
 
 
 def read_command(command: str, arguments: Sequence[str], sightings: Sightings, place: Place) -> ReadCommand:
     """A command and its arguments; their credentials come into sight."""
-    words = [command] if is_plain_path(command) else _words(command) or [command]
+    words = [command] if is_one_program(command) else split_words(command) or [command]
     reading = _Reading(sightings, place)
     reading.read([*words, *arguments])
     return reading.result
-
-
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError:
-        return []
-
-
-def _bare(package: str) -> str:
-    """`mcp-remote` of `mcp-remote@latest`, `npx` of `C:\\bin\\npx.cmd`."""
-    last = re.split(r"[/\\]", package)[-1] if not package.startswith("@") else package.split("/")[-1]
-    return re.split(r"@|==|>=|\[|:", last)[0].removesuffix(".cmd").removesuffix(".exe").lower()
 
 
 def _is_secret(option: str) -> bool:
@@ -110,16 +99,16 @@ class _Reading:
             return word
         if word.startswith(("-", "/c", "/C")) and len(word) <= 3:
             return word
-        if " " in word and not is_plain_path(word):
+        if " " in word and not is_one_program(word):
             self._started = True
             return self._script(word)
-        name = _bare(word)
+        name = bare_name(word)
         if name in WRAPPERS:
             return name
         self._started, self._launched, self._shell = True, name in LAUNCHERS, name in SHELLS
         self._takes_packages = self._launched and name not in CONTAINERS
         self._has_program = False
-        if is_url(word) or looks_secret(word) or not (PROGRAM.match(word) or is_plain_path(word)):
+        if is_url(word) or looks_secret(word) or not (PROGRAM.match(word) or is_one_program(word)):
             return self._argument("", word)
         self.result.package = None if self._launched else word
         return word
@@ -194,7 +183,7 @@ class _Reading:
         return shown
 
     def _script(self, text: str) -> str:
-        words = _words(text)
+        words = split_words(text)
         if len(words) < 2:
             return self._argument("", text)
         inner = _Reading(self._sightings, self._place)

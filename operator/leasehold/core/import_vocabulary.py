@@ -2,8 +2,10 @@
 few words that may be shown wherever they stand."""
 
 import re
+import shlex
 from typing import Final
 
+from leasehold.core.import_values import is_plain_path
 from leasehold.core.text import words
 
 HEADER_OPTIONS: Final = frozenset({"--header", "--headers", "-H"})
@@ -39,3 +41,23 @@ PACKAGE: Final = re.compile(
 PROGRAM: Final = re.compile(r"^[\w.@+~:/\\${}()-]{1,256}\Z")
 BRIDGES: Final = frozenset({"mcp-remote", "mcp-proxy", "supergateway", "mcp-remote-client"})
 """Programs that speak stdio to the agent and HTTP to the server that is meant."""
+
+
+def is_one_program(text: str) -> bool:
+    """Whether it is a path, and no command line. Only in `Program Files` a blank is believed to be part of one."""
+    without = text.replace("Program Files (x86)", "").replace("Program Files", "")
+    return is_plain_path(text) and " " not in without
+
+
+def split_words(line: str) -> list[str]:
+    """The words of a command line; none where its quotation marks do not fit."""
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return []
+
+
+def bare_name(package: str) -> str:
+    """`mcp-remote` of `mcp-remote@latest`, `npx` of `C:\\bin\\npx.cmd`."""
+    last = re.split(r"[/\\]", package)[-1] if not package.startswith("@") else package.split("/")[-1]
+    return re.split(r"@|==|>=|\[|:", last)[0].removesuffix(".cmd").removesuffix(".exe").lower()
