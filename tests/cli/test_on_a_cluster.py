@@ -106,6 +106,9 @@ def test_a_team_sees_one_connection_on_one_screen(commands: Commands, claimed: s
     assert done.status == 0, done.err
     assert done.out.startswith(f"{claimed}/cli-wiki: not known to the operator")
     assert "carol" in done.out
+    on_call = commands.run("status", "cli-wiki", "--context", "security")
+    assert on_call.status == 0, on_call.err
+    assert 'User "security" cannot list resource "mcpconnectionreviews"' in on_call.out
     gone = commands.run("status", "cli-none")
     assert (gone.status, gone.out) == (1, "")
     assert gone.err == f"There is no MCPConnection cli-none in namespace {claimed}.\n"

@@ -294,7 +294,7 @@ MUTANTS = (
         "operator/leasehold/core/import_arguments.py",
         "        return text if text in HARMLESS or NUMBER.match(text) or is_plain_path(text) else REDACTED",
         "        return text",
-        ("tests/core/test_import_discretion.py", "bare_argument or (bare and argument)"),
+        ("tests/core/test_import_discretion.py", "bare and argument"),
     ),
     Mutant(
         "import fingerprints: anybody can compute them",
@@ -302,6 +302,20 @@ MUTANTS = (
         "hmac.new(key, bare.encode",
         'hmac.new(b"leasehold", bare.encode',
         ("tests/core/test_import_discretion.py", "within_one_run"),
+    ),
+    Mutant(
+        "command line: breakglass goes on although the target was not typed",
+        "operator/leasehold/cli/breakglass.py",
+        "    if typed.strip() != word:",
+        "    if False:",
+        ("tests/cli/test_breakglass_in_trouble.py", "unless_the_target_is_typed"),
+    ),
+    Mutant(
+        "command line: a revocation whose answer was lost is given up",
+        "operator/leasehold/cli/breakglass_clusters.py",
+        "            if there is None or there.spec != wanted.spec:",
+        "            if True:",
+        ("tests/cli/test_breakglass_in_trouble.py", "answer_was_lost"),
     ),
 )
 

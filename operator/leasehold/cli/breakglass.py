@@ -135,13 +135,11 @@ def breakglass(
         raise refused(f"{option}: {first['msg']}") from error
     surveys = asyncio.run(survey(kubeconfig, list(dict.fromkeys(context or ())) or [None], target))
     _show(target, surveys)
-    if all(each.user is None for each in surveys):
+    if not any(each.is_known for each in surveys):
         raise failed("no cluster can be told; docs/breakglass.md says how to end credentials without one")
     if not yes:
         _have_it_typed(target)
-    outcomes = asyncio.run(
-        throw(kubeconfig, surveys, name or _a_name(incident), spec, timeout, lambda line: _say(line))
-    )
+    outcomes = asyncio.run(throw(kubeconfig, surveys, name or _a_name(incident), spec, timeout, _say))
     typer.echo(as_rows(outcomes, COLUMNS, output), nl=False)
     _tell_what_is_alive(outcomes)
     raise typer.Exit(_exit_code(outcomes))
@@ -163,6 +161,10 @@ def _show(target: RevocationTarget, surveys: Sequence[Survey]) -> None:
             count = len(each.matched)
             match = "1 connection matches" if count == 1 else f"{count} connections match"
             _say(f"{each.context}: {match} now, and new ones would, too")
+        if each.unreadable:
+            _say(
+                f"{each.context}: {each.unreadable} more cannot be read by this version, and may match as well"
+            )
 
 
 def _shown(context: str, connection: MCPConnection) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ from leasehold.api.connection import MCPConnection
 from leasehold.api.review import MCPConnectionReview
 from leasehold.cli.access import Access, Context, Kubeconfig, Namespace, opened, run
 from leasehold.cli.status_page import status_page
-from leasehold.core.faults import Vanished
+from leasehold.core.faults import Fault, Vanished
 
-Seen = tuple[MCPConnection, list[MCPConnectionReview], datetime | None]
+Reviews = list[MCPConnectionReview] | Fault
+Seen = tuple[MCPConnection, Reviews, datetime | None]
 
 
 async def existing(access: Access, name: str) -> MCPConnection:
@@ -23,6 +24,15 @@ async def existing(access: Access, name: str) -> MCPConnection:
     if found is None:
         raise Vanished(f"There is no MCPConnection {name} in namespace {access.namespace}.")
     return found
+
+
+async def _reviews(access: Access) -> Reviews:
+    """Whoever breaks glass may read connections, and not what people have said about them."""
+    try:
+        reviews, _ = await access.cluster.list_all(MCPConnectionReview, access.namespace)
+    except Fault as fault:
+        return fault
+    return reviews
 
 
 def status(
@@ -40,7 +50,6 @@ def status(
     async def seen() -> Seen:
         async with opened(kubeconfig, context, namespace) as access:
             connection = await existing(access, name)
-            reviews, _ = await access.cluster.list_all(MCPConnectionReview, access.namespace)
-            return connection, reviews, access.cluster.clock.now()
+            return connection, await _reviews(access), access.cluster.clock.now()
 
     typer.echo(status_page(*run(seen())), nl=False)
