@@ -318,6 +318,20 @@ MUTANTS = (
         ("tests/core/test_drift_standing.py", "tampered_with"),
     ),
     Mutant(
+        "import arguments: what nobody knows is shown",
+        "operator/leasehold/core/import_arguments.py",
+        "        return text if text in HARMLESS or NUMBER.match(text) or is_plain_path(text) else REDACTED",
+        "        return text",
+        ("tests/core/test_import_discretion.py", "bare and argument"),
+    ),
+    Mutant(
+        "import fingerprints: anybody can compute them",
+        "operator/leasehold/core/import_values.py",
+        "hmac.new(key, bare.encode",
+        'hmac.new(b"leasehold", bare.encode',
+        ("tests/core/test_import_discretion.py", "within_one_run"),
+    ),
+    Mutant(
         "command line: breakglass goes on although the target was not typed",
         "operator/leasehold/cli/breakglass.py",
         "    if typed.strip() != word:",

@@ -18,6 +18,7 @@ from leasehold.adapters.cluster_objects import ObjectCalls, identity_of, key_of
 from leasehold.adapters.cluster_people import PersonCalls
 from leasehold.adapters.cluster_secrets import SecretCalls
 from leasehold.adapters.cluster_snapshots import SnapshotCalls
+from leasehold.adapters.cluster_workloads import WorkloadCalls
 from leasehold.api.base import Resource
 from leasehold.api.names import API_VERSION, GROUP
 from leasehold.api.reasons import Reason
@@ -30,7 +31,7 @@ MAX_NOTE_LENGTH = 1024
 """The events.k8s.io/v1 bound on `note`."""
 
 
-class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls):
+class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls, WorkloadCalls):
     """One API server, and its clock."""
 
     def __init__(self, connection: Connection, observe: Observe | None = None) -> None:

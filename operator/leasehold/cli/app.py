@@ -8,6 +8,7 @@ from leasehold.cli.bootstrap import bootstrap
 from leasehold.cli.breakglass import breakglass
 from leasehold.cli.connection_list import list_connections
 from leasehold.cli.doctor import doctor
+from leasehold.cli.import_command import import_
 from leasehold.cli.lift import lift
 from leasehold.cli.status import status
 from leasehold.cli.surface import surface
@@ -25,6 +26,7 @@ app.command()(status)
 app.command()(breakglass)
 app.command()(lift)
 app.command()(doctor)
+app.command("import")(import_)
 app.add_typer(bootstrap, name="bootstrap")
 surface.command()(probe)
 app.add_typer(surface, name="surface")
