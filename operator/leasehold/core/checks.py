@@ -170,6 +170,17 @@ def _what_differs(drift: DriftStanding) -> str:
     )
 
 
+def connection_is_idle(o: Observation) -> Finding | None:
+    """Nobody used the connection for longer than it asks to be kept."""
+    if o.use is None or o.use.idle_since is None:
+        return None
+    return _ends(
+        Reason.IDLE,
+        f"it was not used for spec.idleSeconds by {rfc3339(o.use.idle_since)}, says its source ({o.use.source}); a "
+        "review that approves it brings a fresh credential",
+    )
+
+
 def profile_is_missing(o: Observation) -> Finding | None:
     """Nobody registered the server, or not any more."""
     if o.profile is not None:
@@ -298,6 +309,7 @@ DENIALS: tuple[Check, ...] = (
     namespace_is_not_allowed,
     service_account_is_gone,
     surface_has_drifted,
+    connection_is_idle,
 )
 OBSTACLES: tuple[Check, ...] = (
     profile_is_missing,

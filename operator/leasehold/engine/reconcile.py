@@ -23,6 +23,7 @@ from leasehold.engine.report import Reporter
 from leasehold.engine.revoke import Revoker
 from leasehold.engine.secrets import Secrets
 from leasehold.engine.service_accounts import ServiceAccounts
+from leasehold.engine.usage import UseWatch
 from leasehold.engine.work import LostRace, Work
 from leasehold.ports import Cluster
 
@@ -61,6 +62,7 @@ class Reconciler:
         secrets: Secrets,
         recovery: Recovery,
         reporter: Reporter,
+        uses: UseWatch,
     ) -> None:
         self._cluster = cluster
         self._inventory = inventory
@@ -72,6 +74,7 @@ class Reconciler:
         self._secrets = secrets
         self._recovery = recovery
         self._reporter = reporter
+        self._uses = uses
         self.released: set[str] = set()
         """Uids of those whose finalizer is off, or may be: nothing of them is alive, or it was given up. Noted
         ahead of the request, for the watch may tell of the deletion before the request is answered."""
@@ -91,13 +94,17 @@ class Reconciler:
         work = Work(self._cluster, self._inventory, connection)
         work.set_reviews(observed.connection.status.approval, observed.connection.status.rejection)
         work.set_holds(observed.holds)
+        work.set_use(observed.use)
         try:
+            if _idle_since(work.status) != _idle_since(connection.status):
+                await work.commit()  # what is found by one look is on record before anything ends by it
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
                 self.released.add(connection.metadata.uid)
                 await work.release()
                 self._forget_what_left(connection, work)
                 self._inspector.forget(connection.metadata.uid)
+                self._uses.forget(connection.metadata.uid)
                 return Again(None)
             after = self._afterwards(observed, work)
             work.status = project(after, fault)
@@ -238,7 +245,7 @@ class Reconciler:
 
     def _next(self, o: Observation, decided_at: datetime) -> Again:
         """A moment that came while the pass went on is due at once: its decision did not see it."""
-        moments = [next_wake(replace(o, now=decided_at))]
+        moments = [next_wake(replace(o, now=decided_at)), self._uses.due(o.connection, o.now)]
         if any(owes_login(entry) for entry in o.connection.status.ledger):
             moments.append(o.now + LOGIN_RETRY)
         if ledger.current(o.connection.status.ledger) is not None:
@@ -266,6 +273,10 @@ def _published(status: MCPConnectionStatus) -> int:
 
 def _ready(status: MCPConnectionStatus) -> Condition | None:
     return next((condition for condition in status.conditions if condition.type == "Ready"), None)
+
+
+def _idle_since(status: MCPConnectionStatus) -> datetime | None:
+    return status.use.idle_since if status.use is not None else None
 
 
 def _has_drifted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:
