@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from leasehold.api.base import rfc3339
+from leasehold.api.base import Condition, ConditionStatus, rfc3339
 from leasehold.api.names import FINALIZER
 from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
@@ -323,6 +323,28 @@ OBSTACLES: tuple[Check, ...] = (
     store_is_not_held,
 )
 REMARKS: tuple[Check, ...] = (surface_is_drifting, review_is_due)
+
+
+DENYING_REASONS: frozenset[Reason] = frozenset(
+    {
+        Reason.DELETED,
+        Reason.REVOKED,
+        Reason.HELD,
+        Reason.REJECTED,
+        Reason.SUSPENDED,
+        Reason.EXPIRED,
+        Reason.NAMESPACE_NOT_ALLOWED,
+        Reason.SERVICE_ACCOUNT_GONE,
+        Reason.DRIFTED,
+        Reason.IDLE,
+    }
+)
+"""What denials find; Drifted also in time to be looked at, and then the connection is Ready."""
+
+
+def denies(ready: Condition) -> bool:
+    """Whether this Ready condition is a denial's."""
+    return ready.status is ConditionStatus.FALSE and ready.reason in DENYING_REASONS
 
 
 def first_finding(checks: tuple[Check, ...], o: Observation) -> Finding | None:

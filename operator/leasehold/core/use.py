@@ -72,8 +72,8 @@ def word_of_series(seconds: float, now: datetime) -> Word | Silence:
     if 0 < seconds <= (now + CLOCK_SKEW).timestamp():
         return Word(UseSource.PROMETHEUS, min(datetime.fromtimestamp(seconds, UTC), now))
     message = (
-        f"the value of its series is {seconds:.15g}, which is no time until now: the Prometheus query has to give the "
-        "time of the last use in unix seconds, or 0"
+        f"the value of its series is {seconds:.15g}, which is no time until now: the Prometheus query has to give "
+        "the time of the last use in unix seconds, or 0"
     )
     return Silence(UseSource.PROMETHEUS, Reason.MALFORMED, message, lasts=True)
 

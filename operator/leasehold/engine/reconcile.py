@@ -9,6 +9,7 @@ from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection, MCP
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
+from leasehold.core.checks import denies
 from leasehold.core.decide import decide, next_wake
 from leasehold.core.faults import Fault, Vanished
 from leasehold.core.observation import Observation
@@ -235,13 +236,20 @@ class Reconciler:
             self._secrets.forget(before)
 
     def _report(self, before: MCPConnection, work: Work) -> None:
-        self._reporter.metrics.connection(work.connection)
-        was, ready = _ready(before.status), _ready(work.connection.status)
+        now = work.connection
+        self._reporter.metrics.connection(now)
+        used_before, used = _condition(before.status, "Used"), _condition(now.status, "Used")
+        if used is not None and (used_before is None or used_before.reason is not used.reason):
+            self._reporter.use_changed(now, used)
+        was, ready = _condition(before.status, "Ready"), _condition(now.status, "Ready")
+        if ready is not None and was is not None and denies(was) and not denies(ready):
+            approval = now.status.approval if now.status.approval != before.status.approval else None
+            self._reporter.restored(now, was, approval)
         if ready is None or (was is not None and was.reason is ready.reason):
             return
-        published = _published(work.connection.status) != _published(before.status)
+        published = _published(now.status) != _published(before.status)
         if ready.reason is not Reason.ACTIVE or not published:  # the Event of a mint says both
-            self._reporter.ready_changed(work.connection, ready.reason, ready.message)
+            self._reporter.ready_changed(now, ready.reason, ready.message)
 
     def _next(self, o: Observation, decided_at: datetime) -> Again:
         """A moment that came while the pass went on is due at once: its decision did not see it."""
@@ -271,8 +279,8 @@ def _published(status: MCPConnectionStatus) -> int:
     return present.generation if present is not None else 0
 
 
-def _ready(status: MCPConnectionStatus) -> Condition | None:
-    return next((condition for condition in status.conditions if condition.type == "Ready"), None)
+def _condition(status: MCPConnectionStatus, kind: str) -> Condition | None:
+    return next((condition for condition in status.conditions if condition.type == kind), None)
 
 
 def _idle_since(status: MCPConnectionStatus) -> datetime | None:
