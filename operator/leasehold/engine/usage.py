@@ -53,12 +53,13 @@ class FleetUsage:
             now = self._clock.now()
             try:
                 if now is not None:
-                    await self._ask(self._usage, now)
+                    await self.ask(self._usage, now)
             except Exception:
                 log.exception("Prometheus could not be asked")
             await asyncio.sleep((self._period / AGAIN).total_seconds())
 
-    async def _ask(self, usage: Usage, now: datetime) -> None:
+    async def ask(self, usage: Usage, now: datetime) -> None:
+        """Ask once, and keep what is answered."""
         try:
             self._told = await usage.last_uses()
         except Fault as fault:
