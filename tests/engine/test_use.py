@@ -323,7 +323,7 @@ async def test_prometheus_is_asked_once_for_all_and_four_times_in_a_period() -> 
 
 
 @in_virtual_time
-async def test_looks_are_spread_and_no_large_fleet_asks_more_than_five_a_second() -> None:
+async def test_looks_are_spread_and_no_large_fleet_asks_more_than_twenty_a_second() -> None:
     world = World()
     metrics = Telemetry(FleetMetrics(), "test")
     for fleet in (1000, 100_000):

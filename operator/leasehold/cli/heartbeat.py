@@ -55,7 +55,7 @@ def heartbeat(
 
 
 async def _run(kubeconfig: str | None, namespace: str, name: str, interval: float, once: bool) -> None:
-    """Ends with a fault, or is cancelled by a signal, also in the middle of a request: the next one says the same."""
+    """Ends with a fault, or by a signal, also in the middle of a request: the next one would say the same."""
     _cancel_at((signal.SIGTERM, signal.SIGINT))
     async with KubernetesHeartbeat.opened(kubeconfig, namespace, name, socket.gethostname()) as lease:
         while True:

@@ -20,8 +20,8 @@ from leasehold.core.faults import Fault, NeedsPerson
 from leasehold.core.use import Silence, UseLook, Word, word_of_renewal, word_of_series
 from leasehold.ports import Clock, Cluster, Metrics, Usage
 
-SECONDS_PER_CONNECTION: Final = 0.2
-"""At most five heartbeats are read a second, however large the fleet."""
+SECONDS_PER_CONNECTION: Final = 0.05
+"""At most twenty heartbeats are read a second, however large the fleet."""
 
 GONE_AFTER_PERIODS: Final = 3
 """A source that has had no word for so long is taken for gone: what it does not see from then on is no idleness."""
