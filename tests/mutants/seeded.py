@@ -280,14 +280,14 @@ MUTANTS = (
         ENGINE + "usage.py",
         "if words and not silences else None",
         "if words else None",
-        ("tests/engine/test_use.py", "heartbeats_that_cannot_be_read"),
+        ("tests/engine/test_use_watch.py", "heartbeats_that_cannot_be_read"),
     ),
     Mutant(
         "idle: who could not renew has no time to do so",
         ENGINE + "usage.py",
         "now - looked.steady_since >= period",
         "True",
-        ("tests/engine/test_use.py", "operator_that_was_away"),
+        ("tests/engine/test_use_watch.py", "operator_that_was_away"),
     ),
     Mutant(
         "idle: time that nobody watched counts",
@@ -301,7 +301,7 @@ MUTANTS = (
         "operator/leasehold/core/use.py",
         "approval is not None and approval.time >= record.idle_since",
         "record.last_used_time is not None and record.last_used_time >= record.idle_since",
-        ("tests/engine/test_use.py", "an_approval_brings_it_back"),
+        ("tests/engine/test_use_watch.py", "an_approval_brings_it_back"),
     ),
     Mutant(
         "probe: another server gets to see the credential",
