@@ -11,6 +11,7 @@ from leasehold.cli.doctor import doctor
 from leasehold.cli.import_command import import_
 from leasehold.cli.lift import lift
 from leasehold.cli.status import status
+from leasehold.cli.heartbeat import heartbeat
 from leasehold.cli.surface import surface
 from leasehold.cli.surface_probe import probe
 
@@ -30,6 +31,7 @@ app.command("import")(import_)
 app.add_typer(bootstrap, name="bootstrap")
 surface.command()(probe)
 app.add_typer(surface, name="surface")
+app.command()(heartbeat)
 
 
 @app.command()
