@@ -34,7 +34,11 @@ class Telemetry:
     values."""
 
     def __init__(
-        self, fleet: FleetMetrics, version: str, monotonic: Callable[[], float] = time.monotonic
+        self,
+        fleet: FleetMetrics,
+        version: str,
+        monotonic: Callable[[], float] = time.monotonic,
+        resync_seconds: float = 300.0,
     ) -> None:
         self.fleet = fleet
         self._monotonic = monotonic
@@ -46,7 +50,8 @@ class Telemetry:
         self._define_breakglass()
         self._define_probes()
         self._define_requests()
-        self._define_process(version)
+        self._define_stores()
+        self._define_process(version, resync_seconds)
 
     def _define_work(self) -> None:
         self._mints = self._counter(
@@ -134,7 +139,21 @@ class Telemetry:
             "target",
         )
 
-    def _define_process(self, version: str) -> None:
+    def _define_stores(self) -> None:
+        self._store_reasons: dict[str, Reason] = {}
+        self._store_ready = self._gauge(
+            "leasehold_store_ready",
+            "1 where a credential store can be used, else 0; the label `reason` is that of its Ready condition.",
+            "store",
+            "reason",
+        )
+        self._store_irrevocable = self._gauge(
+            "leasehold_store_irrevocable_leases",
+            "Leases that a store has given up revoking, whoever they belong to.",
+            "store",
+        )
+
+    def _define_process(self, version: str, resync_seconds: float) -> None:
         self._leader = self._gauge("leasehold_leader", "1 while this process acts, 0 while it stands by.")
         self._inventory_objects = self._gauge(
             "leasehold_inventory_objects", "Objects known, by kind.", "kind"
@@ -143,6 +162,9 @@ class Telemetry:
             "leasehold_inventory_age_seconds",
             "Since when the inventory of a kind was last known to be complete.",
             "kind",
+        )
+        self._gauge("leasehold_inventory_resync_seconds", "How often everything is listed and compared.").set(
+            resync_seconds
         )
         build = self._gauge("leasehold_build_info", "Always 1; says what runs.", "version", "python")
         build.labels(version, platform.python_version()).set(1)
@@ -211,6 +233,21 @@ class Telemetry:
     def cluster_request(self, verb: str, resource: str, outcome: str, seconds: float) -> None:
         """One request to the API server was answered, or was not."""
         self._cluster.labels(verb, resource, outcome).observe(seconds)
+
+    def store(self, name: str, ready: bool, reason: Reason, irrevocable_leases: int | None) -> None:
+        """Whether a store can be used; None where nobody knows how many leases it has given up."""
+        if (before := self._store_reasons.get(name)) not in (None, reason):
+            self._store_ready.remove(name, before)
+        self._store_reasons[name] = reason
+        self._store_ready.labels(name, reason).set(int(ready))
+        if irrevocable_leases is not None:
+            self._store_irrevocable.labels(name).set(irrevocable_leases)
+
+    def store_gone(self, name: str) -> None:
+        """The store is no more."""
+        with contextlib.suppress(KeyError):
+            self._store_ready.remove(name, self._store_reasons.pop(name))
+            self._store_irrevocable.remove(name)
 
     def leader(self, leading: bool) -> None:
         """Whether this process acts."""
