@@ -208,7 +208,11 @@ def test_the_operators_work_is_counted_by_outcome_and_reason() -> None:
     assert samples(text, "leasehold_revocations_total") == [({"outcome": "failed", "reason": "Expired"}, 1)]
     assert samples(text, "leasehold_revocation_lag_seconds_sum") == [({}, 0)]
     assert samples(text, "leasehold_events_dropped_total") == [({"why": "queue_full"}, 1)]
-    assert samples(text, "leasehold_audit_write_failures_total") == [({"target": "file"}, 1)]
+    assert samples(text, "leasehold_audit_write_failures_total") == [
+        ({"target": "record"}, 0),
+        ({"target": "stream"}, 0),
+        ({"target": "file"}, 1),
+    ]
     assert samples(text, "leasehold_leader") == [({}, 1)]
     assert samples(text, "leasehold_build_info")[0][0]["version"] == "0.1.0"
 

@@ -26,6 +26,7 @@ from leasehold.telemetry.fleet import FleetMetrics
 REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0)
 RECONCILE_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 90.0, 300.0)
 BREAKGLASS_BUCKETS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
+AUDIT_TARGETS: Final = ("record", "stream", "file")
 LAG_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
 
 
@@ -138,6 +139,8 @@ class Telemetry:
             "Audit records that could not be written, by where to.",
             "target",
         )
+        for target in AUDIT_TARGETS:  # a series that begins with its first failure shows no growth
+            self._audit_failures.labels(target)
 
     def _define_stores(self) -> None:
         self._store_reasons: dict[str, Reason] = {}
