@@ -17,6 +17,7 @@ from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.core.advice import advised
 from leasehold.core.checks import DENIALS, OBSTACLES, first_finding
+from leasehold.core.deadlines import idle_warning
 from leasehold.core.decide import standing
 from leasehold.core.faults import Conflict, Fault, NeedsPerson, OutcomeUnknown, TryLater
 from leasehold.core.ledger import current
@@ -73,6 +74,7 @@ def test_a_status_does_not_depend_on_the_moment_it_is_computed(
     later = replace(again(o, first), now=o.now + timedelta(milliseconds=milliseconds))
     due = [entry.expiry_time for entry in o.connection.status.ledger]
     due += [first.backoff.retry_time if first.backoff else None]
+    due += [idle_warning(o.connection, first.use)]
     if standing(later) == standing(o) and not any(d and o.now < d <= later.now for d in due):
         assert project(later, None).to_wire() == first.to_wire()
 
