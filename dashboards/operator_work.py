@@ -273,6 +273,13 @@ def _rest() -> list[Panel]:
             stack=True,
         ),
         lines(
+            "Evidence of use, by source and outcome",
+            "Reads of heartbeats and of Prometheus: `ok`, `absent`, or why one could not be read.",
+            PER_SECOND,
+            {"{{source}} {{outcome}}": _rates("leasehold_use_polls_total", "source, outcome")},
+            stack=True,
+        ),
+        lines(
             "Events that were not sent",
             "Kubernetes Events are for people; nothing leans on them.",
             PER_SECOND,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from controlplane import httpcall
 from controlplane.child import Household, Server
+from controlplane.programs import provide_monitors
+from controlplane.sockets import ReservedPorts
 
 SCRAPE_SECONDS = 1
 
@@ -48,11 +51,6 @@ class PrometheusServer(Server):
     def scrape(self, job: str, address: str) -> None:
         """Scrape `http://address/metrics` as `job` from now on, in the place of what the job was before."""
         self._jobs[job] = address.removeprefix("http://")
-        self._reload()
-
-    def forget(self, job: str) -> None:
-        """Scrape it no more."""
-        del self._jobs[job]
         self._reload()
 
     def use_rules(self, *files: Path) -> None:
@@ -101,3 +99,16 @@ class PrometheusServer(Server):
             answer = httpcall.call("POST", f"{self.address}/-/reload", seconds=30)
             if answer.status != 200:
                 raise self._failed(f"refused its configuration: {answer.text}")
+
+
+@contextmanager
+def running_prometheus(workdir: Path) -> Iterator[PrometheusServer]:
+    """One that scrapes nothing yet; found or built, and ended with the context."""
+    household, ports = Household(workdir), ReservedPorts()
+    try:
+        server = PrometheusServer(household, provide_monitors().prometheus, ports.take())
+        server.start()
+        yield server
+    finally:
+        household.end()
+        ports.release()

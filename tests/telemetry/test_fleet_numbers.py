@@ -73,6 +73,7 @@ def as_it_may_be_at_worst() -> MCPConnection:
             "leaseEndTime": rfc3339(NOON),
             "reviewDueTime": rfc3339(NOON),
             "credentialExpiryTime": rfc3339(NOON),
+            "use": {"source": "Heartbeat", "lastUsedTime": rfc3339(NOON), "observedSince": rfc3339(NOON)},
             "residualExposureUntil": rfc3339(NOON),
             "approval": review,
             "rejection": review,
@@ -92,7 +93,7 @@ def test_no_connection_has_more_than_ten_series() -> None:
     fleet = FleetMetrics()
     fleet.update(as_it_may_be_at_worst())
     own = [line for line in fleet.render().splitlines() if line.startswith("leasehold_connection_")]
-    assert len(own) <= 10
+    assert len(own) == 10
     assert len(own) == len({line.split("{")[0] for line in own}), "one series of each metric"
 
 
@@ -205,6 +206,17 @@ def test_the_five_questions_are_counted_where_they_have_no_answer() -> None:
 def test_types_of_credentials_are_counted() -> None:
     found = numbers(conn("one", server={"credentialType": "Static"}), conn("two"))
     assert found["leasehold_fleet_credential_types"] == {"Static": 1, "None": 1}
+
+
+def test_use_is_known_only_while_a_source_tells_of_it() -> None:
+    since = {"source": "Heartbeat", "observedSince": rfc3339(NOON)}
+    found = numbers(
+        conn("used", use={**since, "lastUsedTime": rfc3339(NOON)}),
+        conn("never", use=since),
+        conn("not-watched"),
+        conn("not-any-more", use={"source": "Prometheus", "lastUsedTime": rfc3339(NOON)}),
+    )
+    assert found["leasehold_fleet_use"] == {"used": 1, "never": 1, "unknown": 2}
 
 
 moments = st.integers(-40, 40).map(lambda days: days * DAY)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from leasehold.api.base import ConditionStatus
-from leasehold.api.connection import DriftLevel, EntryState, LedgerEntry, MCPConnection
+from leasehold.api.connection import DriftLevel, EntryState, LedgerEntry, MCPConnection, UseRecord
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
 from leasehold.core.questions import unanswered
@@ -29,6 +29,10 @@ UNANSWERED: Final = GaugeFamily(
     "leasehold_fleet_unanswered",
     "Connections that cannot say who owns them, what they may do, when they expire, who reviewed them, or how "
     "they end.",
+)
+USE: Final = GaugeFamily(
+    "leasehold_fleet_use",
+    "Connections by what is known of their use: used, never, or unknown where no source of evidence tells.",
 )
 DRIFTED: Final = GaugeFamily(
     "leasehold_fleet_drifted", "Connections that have drifted, by the worst of what differs."
@@ -58,7 +62,7 @@ FIRST_RENEWAL_DUE: Final = GaugeFamily(
     "When two thirds of the life of a current credential are over, of the first one.",
 )
 
-COUNTED: Final = (CONNECTIONS, LEDGER, CREDENTIALS, UNANSWERED, DRIFTED)
+COUNTED: Final = (CONNECTIONS, LEDGER, CREDENTIALS, UNANSWERED, USE, DRIFTED)
 FIRST: Final = (FIRST_LEASE_END, FIRST_REVOCATION_DUE, FIRST_RENEWAL_DUE)
 FAMILIES: Final = (*COUNTED, LARGEST_LEDGER, *FIRST, LEASES_ENDING, REVIEWS_OWED)
 
@@ -102,6 +106,7 @@ def facts_of(connection: MCPConnection) -> Facts:
         LEDGER: counted(*({"state": entry.state} for entry in status.ledger)),
         CREDENTIALS: counted({"type": kind}),
         UNANSWERED: counted(*({"question": question} for question in unanswered(connection))),
+        USE: counted({"use": _use(status.use)}),
         DRIFTED: counted(*({"level": drift.level.lower()} for drift in [status.drift] if drift)),
     }
     firsts = {
@@ -147,6 +152,12 @@ def worst_drift(connection: MCPConnection) -> tuple[DriftLevel, int] | None:
     """The worst of what differs, and how much differs in all."""
     drift = connection.status.drift
     return None if drift is None else (drift.level, sum(item.count for item in drift.findings))
+
+
+def _use(use: UseRecord | None) -> str:
+    if use is None or use.observed_since is None:
+        return "unknown"
+    return "used" if use.last_used_time is not None else "never"
 
 
 def _is_ours_to_end(entry: LedgerEntry) -> bool:
