@@ -109,6 +109,10 @@ class FakeCluster:
         """The next `times` calls of a method raise; `afterwards`: once they have done their work."""
         self._troubles.append(Trouble(method, fault, times, afterwards))
 
+    def mend(self) -> None:
+        """Whatever was ordered to fail works again."""
+        self._troubles.clear()
+
     def next_version(self) -> str:
         self._version += 1
         return str(self._version)

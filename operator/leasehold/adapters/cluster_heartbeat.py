@@ -69,7 +69,11 @@ class KubernetesHeartbeat:
         try:
             yield heartbeat
         finally:
-            await heartbeat._transport.close()
+            await heartbeat.close()
+
+    async def close(self) -> None:
+        """End the session."""
+        await self._transport.close()
 
     async def beat(self) -> datetime:
         """Renew the Lease, or create it; the time that was written.

@@ -20,8 +20,8 @@ from leasehold.core.faults import Fault, NeedsPerson
 from leasehold.core.use import Silence, UseLook, Word, word_of_renewal, word_of_series
 from leasehold.ports import Clock, Cluster, Metrics, Usage
 
-SECONDS_PER_CONNECTION: Final = 0.2
-"""At most five heartbeats are read a second, however large the fleet."""
+SECONDS_PER_CONNECTION: Final = 0.05
+"""At most twenty heartbeats are read a second, however large the fleet."""
 
 GONE_AFTER_PERIODS: Final = 3
 """A source that has had no word for so long is taken for gone: what it does not see from then on is no idleness."""
@@ -53,12 +53,13 @@ class FleetUsage:
             now = self._clock.now()
             try:
                 if now is not None:
-                    await self._ask(self._usage, now)
+                    await self.ask(self._usage, now)
             except Exception:
                 log.exception("Prometheus could not be asked")
             await asyncio.sleep((self._period / AGAIN).total_seconds())
 
-    async def _ask(self, usage: Usage, now: datetime) -> None:
+    async def ask(self, usage: Usage, now: datetime) -> None:
+        """Ask once, and keep what is answered."""
         try:
             self._told = await usage.last_uses()
         except Fault as fault:
