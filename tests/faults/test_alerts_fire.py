@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from controlplane import ControlPlane
-from controlplane.prometheusserver import PrometheusServer, running_prometheus
+from controlplane.prometheusserver import PrometheusServer, promtool, running_prometheus
 from controlplane.waiting import wait_until
 from deployment import Deployment, Operator, operator_kubeconfig
 from e2e.claims import claim
@@ -57,8 +57,10 @@ def test_a_real_operator_exports_all_that_panels_and_alerts_ask_for(
     deployment: Deployment, watched: Operator
 ) -> None:
     claim(deployment)
-    lines = watched.get("/metrics")[1].splitlines()
-    families = {line.split()[2] for line in lines if line.startswith("# TYPE ")}
+    text = watched.get("/metrics")[1]
+    checked = promtool("check", "metrics", given=text)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    families = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
     for expression in [*(query.expression for query in queries()), *(alert.expression for alert in alerts())]:
         for name in metrics_in(expression):
             assert {name, name.rsplit("_", 1)[0]} & families, name
