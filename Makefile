@@ -22,15 +22,17 @@ install: $(VENV)/.installed ## install the pinned Python packages into a virtual
 verify: install ## lint, types, layers and generated files: what every change must pass
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy operator tests examples
+	$(VENV)/bin/mypy operator tests examples dashboards
 	$(VENV)/bin/lint-imports
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate --check
 	PYTHONPATH=operator $(PY) -m leasehold.cli.reference --check
+	$(PY) -m dashboards --check
 
 .PHONY: generate
-generate: install ## write crds/ and the references anew, from the models and the commands
+generate: install ## write crds/, the references and the dashboards anew from code
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate
 	PYTHONPATH=operator $(PY) -m leasehold.cli.reference
+	$(PY) -m dashboards
 
 .PHONY: docs
 docs: install ## build the documentation into build/site; any warning fails
@@ -42,7 +44,7 @@ format: install ## rewrite the code in the project's format
 	$(VENV)/bin/ruff format .
 
 .PHONY: servers
-servers: install ## find or build etcd, Kubernetes, Vault and PostgreSQL, and install published MCP servers
+servers: install ## find or build etcd, Kubernetes, Vault, PostgreSQL and Prometheus, and install published MCP servers
 	PYTHONPATH=tests $(PY) -m controlplane build
 	PYTHONPATH=tests $(PY) -m mcpservers
 
