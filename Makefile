@@ -22,13 +22,15 @@ install: $(VENV)/.installed ## install the pinned Python packages into a virtual
 verify: install ## lint, types, layers and generated files: what every change must pass
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy operator tests examples
+	$(VENV)/bin/mypy operator charts tests examples
 	$(VENV)/bin/lint-imports
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate --check
+	PYTHONPATH=operator:charts $(PY) -m leasehold_chart --check
 
 .PHONY: generate
-generate: install ## write crds/ and the API reference anew from the models
+generate: install ## write crds/ and the API reference anew from the models, charts/manifests/ from the chart
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate
+	PYTHONPATH=operator:charts $(PY) -m leasehold_chart
 
 .PHONY: format
 format: install ## rewrite the code in the project's format
