@@ -1,6 +1,7 @@
 """Our own kinds: reads that say "absent" only when the server does, writes that land on exactly the object
 that was looked at."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -25,8 +26,9 @@ UID_MISMATCH = "UID in precondition"
 class ObjectCalls:
     """The part of `ports.Cluster` that reads and writes resources of our group."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, namespaces: Sequence[str] = ()) -> None:
         self._transport = transport
+        self._namespaces = tuple(namespaces)
 
     async def get(self, kind: type[R], name: str, namespace: str = "") -> R | None:
         """A consistent read.
@@ -40,13 +42,23 @@ class ObjectCalls:
         return _parsed(kind, call, done(call, answer))
 
     async def list_all(self, kind: type[R]) -> tuple[list[R], list[str]]:
-        """Every object of the kind, page by page at one version of the collection."""
+        """Every object of the kind, page by page at one version of the collection; of a kind that is in namespaces,
+        those of the namespaces that were given, one after the other."""
+        readable: list[R] = []
+        unreadable: list[str] = []
+        for namespace in (kind.NAMESPACED and self._namespaces) or ("",):
+            listed, others = await self._list(kind, namespace)
+            readable += listed
+            unreadable += others
+        return readable, unreadable
+
+    async def _list(self, kind: type[R], namespace: str) -> tuple[list[R], list[str]]:
         readable: list[R] = []
         unreadable: list[str] = []
         following = ""
         while True:
             query = f"?limit={PAGE_SIZE}" + (f"&continue={quote(following, safe='')}" if following else "")
-            call = Call("list", kind.PLURAL, "", _path(kind) + query)
+            call = Call("list", kind.PLURAL, namespace, _path(kind, namespace) + query)
             page = done(call, await self._transport.send(call)).json()
             for item in page.get("items") or ():
                 try:

@@ -8,7 +8,7 @@ anew, and what was missed comes with the list that every beginning starts with."
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
@@ -59,7 +59,7 @@ class KindsAreMissing(Exception):
 
 
 class Watcher:
-    """Watches our kinds in all namespaces, from `start` to `stop`.
+    """Watches our kinds from `start` to `stop`: in the `namespaces` that are given, else in all of them.
 
     `sink` gets every event, and `on_failure` every end that nobody asked for and that is followed by a new
     beginning; both are called in the event loop that was given."""
@@ -70,8 +70,10 @@ class Watcher:
         loop: asyncio.AbstractEventLoop,
         sink: Callable[[WatchEvent], None],
         on_failure: Callable[[Exception], None],
+        namespaces: Collection[str] = (),
     ) -> None:
         self._kubeconfig = kubeconfig
+        self._namespaces = tuple(namespaces)
         self._engine_loop = loop
         self._sink = sink
         self._on_failure = on_failure
@@ -135,7 +137,8 @@ class Watcher:
                 registry=self._registry(),
                 settings=_settings(),
                 standalone=True,
-                clusterwide=True,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
                 stop_flag=stop_flag,
             )
             await _until_over(asyncio.create_task(running))
