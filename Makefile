@@ -25,12 +25,12 @@ verify: install ## lint, types, layers and generated files: what every change mu
 	$(VENV)/bin/mypy operator charts tests examples
 	$(VENV)/bin/lint-imports
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate --check
-	PYTHONPATH=operator:charts $(PY) -m leasehold_chart --check
+	PYTHONPATH=operator:charts $(PY) -m chart_source --check
 
 .PHONY: generate
 generate: install ## write crds/ and the API reference anew from the models, charts/manifests/ from the chart
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate
-	PYTHONPATH=operator:charts $(PY) -m leasehold_chart
+	PYTHONPATH=operator:charts $(PY) -m chart_source
 
 .PHONY: format
 format: install ## rewrite the code in the project's format

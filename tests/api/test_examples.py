@@ -22,6 +22,7 @@ FILES = [
     EXAMPLES / "review.yaml",
     *files_below(EXAMPLES / "profiles"),
     *files_below(EXAMPLES / "connections"),
+    *files_below(EXAMPLES / "adopting"),
 ]
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(EXAMPLES)))
 

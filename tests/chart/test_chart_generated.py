@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from leasehold_chart.__main__ import chart_files, main, plain_manifests, stale
+from chart_source.__main__ import chart_files, main, plain_manifests, stale
 from shipped import ROOT
 
 

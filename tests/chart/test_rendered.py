@@ -24,11 +24,11 @@ from chart.rendering import (
     texts,
     the,
 )
+from chart_source.values import DECIDED_BY_THE_CHART
 from leasehold import __version__
 from leasehold.api.crd import KINDS, custom_resource_definition
 from leasehold.api.names import OPERATOR_USER
 from leasehold.settings import Settings, namespaces
-from leasehold_chart.values import DECIDED_BY_THE_CHART
 from shipped import MANIFESTS
 
 RULES = {

@@ -6,7 +6,7 @@ import pytest
 from helm_python import Chart, HelmError
 
 from chart.rendering import CHART, COMBINATIONS, NAMESPACE, RELEASE
-from leasehold_chart.pages import described
+from chart_source.pages import described
 
 
 def nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:

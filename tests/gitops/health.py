@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import celpy
 import yaml
+from celpy import Environment
+from celpy.adapter import json_to_cel
+from celpy.evaluation import CELEvalError
 from lupa.lua51 import LuaRuntime
 
 from shipped import ROOT
@@ -70,9 +72,9 @@ def _expressions(kind: str) -> dict[str, str]:
 
 
 def _holds(expression: str, body: Mapping[str, Any]) -> bool:
-    environment = celpy.Environment()
+    environment = Environment()
     program = environment.program(environment.compile(expression))
     try:
-        return bool(program.evaluate({name: celpy.json_to_cel(part) for name, part in body.items()}))
-    except celpy.CELEvalError:  # Flux waits, and asks again
+        return bool(program.evaluate({name: json_to_cel(part) for name, part in body.items()}))
+    except CELEvalError:  # Flux waits, and asks again
         return False

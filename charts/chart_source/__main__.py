@@ -1,4 +1,4 @@
-"""`python -m leasehold_chart`: write what is made from the chart and its values, or say whether it is up to date.
+"""`python -m chart_source`: write what is made from the chart and its values, or say whether it is up to date.
 
 The chart is the one source: what plain kubectl users apply is rendered from it by Helm, with its defaults."""
 
@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from helm_python import Chart
 
+from chart_source.pages import values_file, values_schema, with_table
 from leasehold.api.generate import generated_files
 from leasehold.api.names import OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT
-from leasehold_chart.pages import values_file, values_schema, with_table
 
 CHART = PurePosixPath("charts", "leasehold")
 MANIFESTS = PurePosixPath("charts", "manifests")
@@ -71,7 +71,7 @@ def stale(root: Path, files: dict[PurePosixPath, str]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 1 if `--check` found something stale."""
-    parser = argparse.ArgumentParser(prog="python -m leasehold_chart", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m chart_source", description=__doc__)
     parser.add_argument("--root", type=Path, default=Path(), help="the project's directory (default: here)")
     parser.add_argument("--check", action="store_true", help="write nothing; fail where files are stale")
     options = parser.parse_args(arguments)
