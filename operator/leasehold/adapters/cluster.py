@@ -56,10 +56,15 @@ class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls):
 
     @classmethod
     def explicit(
-        cls, host: str, token: str, ca_file: str | None = None, observe: Observe | None = None
+        cls,
+        host: str,
+        token: str,
+        ca_file: str | None = None,
+        observe: Observe | None = None,
+        namespaces: Sequence[str] = (),
     ) -> "KubernetesCluster":
         """With a bearer token."""
-        return cls(Connection.explicit(host, token, ca_file), observe)
+        return cls(Connection.explicit(host, token, ca_file), observe, namespaces)
 
     async def close(self) -> None:
         """End the session."""

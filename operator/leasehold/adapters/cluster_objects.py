@@ -44,13 +44,32 @@ class ObjectCalls:
     async def list_all(self, kind: type[R]) -> tuple[list[R], list[str]]:
         """Every object of the kind, page by page at one version of the collection; of a kind that is in namespaces,
         those of the namespaces that were given, one after the other."""
+        if not kind.NAMESPACED or not self._namespaces:
+            return await self._list(kind, "")
         readable: list[R] = []
         unreadable: list[str] = []
-        for namespace in (kind.NAMESPACED and self._namespaces) or ("",):
-            listed, others = await self._list(kind, namespace)
+        for namespace in self._namespaces:
+            try:
+                listed, others = await self._list(kind, namespace)
+            except NeedsPerson:
+                if not await self._is_going(namespace):
+                    raise
+                continue  # our rights in it went before it: that must not hide all other namespaces
             readable += listed
             unreadable += others
         return readable, unreadable
+
+    async def _is_going(self, namespace: str) -> bool:
+        """Whether a namespace is gone, or about to be."""
+        call = Call(
+            verb="get",
+            resource="namespaces",
+            subject=namespace,
+            path=f"/api/v1/namespaces/{quote(namespace, safe='')}",
+            accept=METADATA_ONLY,
+        )
+        answer = await self._transport.send(call)
+        return is_absent(answer) or bool(done(call, answer).json()["metadata"].get("deletionTimestamp"))
 
     async def _list(self, kind: type[R], namespace: str) -> tuple[list[R], list[str]]:
         readable: list[R] = []
