@@ -65,9 +65,10 @@ def test_what_a_git_tool_applies_is_valid_for_models_and_server(
     body: dict[str, Any], crd_server: CrdServer
 ) -> None:
     kind = BY_KIND[body["kind"]]
+    metadata = body["metadata"] | ({"namespace": "default"} if kind.NAMESPACED else {})
 
     kind.model_validate(body)
-    judgement = crd_server.judge(kind, body)
+    judgement = crd_server.judge(kind, {**body, "metadata": metadata})
 
     assert judgement.accepted, judgement.causes
     assert set(body["spec"]) <= set(judgement.stored["spec"])
