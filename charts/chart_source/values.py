@@ -17,6 +17,10 @@ DECIDED_BY_THE_CHART = {
     "listen_host",
     "listen_port",
     "listen_tls_directory",
+    "prometheus_url",
+    "prometheus_query",
+    "prometheus_token_file",
+    "prometheus_ca_file",
     "watch_namespaces",
     "audit_file",
 }
@@ -85,6 +89,18 @@ class Tls(Part):
     """a Secret with `tls.crt` and `tls.key`, for metrics and probes over TLS; `ca.crt` too with a ServiceMonitor"""
 
 
+class Evidence(Part):
+    prometheus_url: Annotated[str, Field(pattern=r"^(https?://[^@?#]+)?$")] = ""
+    """a Prometheus, or what speaks its HTTP API, that tells when connections were used last"""
+    prometheus_query: str = ""
+    """what it is asked: a series for each connection, with the labels `namespace` and `name`, whose value is the
+    time of the last use in unix seconds, or 0"""
+    token_secret_name: SecretName = ""
+    """a Secret whose `token` is a bearer token for it"""
+    ca_secret_name: SecretName = ""
+    """a Secret whose `ca.crt` is the only CA that it is believed with"""
+
+
 class ServiceMonitor(Part):
     enabled: bool = False
     """whether there is a ServiceMonitor, for the Prometheus operator"""
@@ -145,6 +161,7 @@ class Values(Part):
     """the only namespaces with connections that the operator looks after, and has rights in; they have to exist.
     Empty is all of them"""
     settings: OperatorSettings = OperatorSettings()  # type: ignore[valid-type]
+    evidence: Evidence = Evidence()
     crds: Crds = Crds()
     resources: Resources = Resources()
     network_policy: NetworkPolicy = NetworkPolicy()

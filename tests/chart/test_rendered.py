@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from helm_python import Chart, lint
+from helm_python import Chart, HelmError, lint
 
 from chart.rendering import (
     ACCOUNT,
@@ -300,6 +300,29 @@ def test_over_tls_the_probes_use_it_and_the_certificate_is_mounted() -> None:
     (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == directory]
     (volume,) = [each for each in pod["volumes"] if each["name"] == mount["name"]]
     assert volume["secret"] == {"secretName": "leasehold-tls"}
+
+
+def test_what_tells_of_use_is_asked_with_a_token_and_a_ca_that_are_mounted() -> None:
+    deployment = the(objects(example("production")), "Deployment")
+    settings = Settings.from_environment(environment(deployment))
+    assert settings.prometheus_url == example("production")["evidence"]["prometheusUrl"]
+    assert settings.prometheus_query == example("production")["evidence"]["prometheusQuery"]
+    pod = deployment["spec"]["template"]["spec"]
+    mounted = {each["mountPath"]: each["name"] for each in pod["containers"][0]["volumeMounts"]}
+    secrets = {each["name"]: each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each}
+    for file, secret, key in (
+        (settings.prometheus_token_file, "prometheus-reader", "token"),
+        (settings.prometheus_ca_file, "prometheus-ca", "ca.crt"),
+    ):
+        assert file is not None
+        directory, _, name = file.rpartition("/")
+        assert (secrets[mounted[directory]], name) == (secret, key)
+
+
+@pytest.mark.parametrize("name", ["prometheusUrl", "prometheusQuery"])
+def test_an_address_and_a_query_go_together(name: str) -> None:
+    with pytest.raises(HelmError, match="go together"):
+        objects({"evidence": {name: "https://prometheus"}})
 
 
 def test_the_selectors_find_the_pods() -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from leasehold.adapters.cluster_clock import ServerClock
 from leasehold.adapters.cluster_faults import done, is_absent, kind_is_not_installed
+from leasehold.adapters.cluster_heartbeat import heartbeat_call, heartbeat_of
 from leasehold.adapters.cluster_http import METADATA_ONLY, Call, Observe, Transport
 from leasehold.adapters.cluster_login import Connection
 from leasehold.adapters.cluster_objects import ObjectCalls, identity_of, key_of
@@ -18,7 +19,7 @@ from leasehold.adapters.cluster_snapshots import SnapshotCalls
 from leasehold.api.base import Resource
 from leasehold.api.names import API_VERSION, GROUP
 from leasehold.api.reasons import Reason
-from leasehold.core.facts import EventType, RevocationFact, ServiceAccountFact, ServiceAccountToken
+from leasehold.core.facts import EventType, Heartbeat, RevocationFact, ServiceAccountFact, ServiceAccountToken
 from leasehold.core.faults import TryLater
 from leasehold.core.sealed import Sealed
 
@@ -87,6 +88,12 @@ class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls):
         )
         metadata = await self._metadata(call)
         return None if metadata is None else ServiceAccountFact(uid=metadata["uid"])
+
+    async def heartbeat(self, namespace: str, name: str) -> Heartbeat | None:
+        """The Lease of that name."""
+        call = heartbeat_call("get", namespace, name)
+        answer = await self._transport.send(call)
+        return None if is_absent(answer) else heartbeat_of(call, done(call, answer))
 
     async def _metadata(self, call: Call) -> dict[str, Any] | None:
         answer = await self._transport.send(call)

@@ -5,6 +5,7 @@ from importlib.metadata import version as version_of
 import typer
 
 from leasehold.cli.bootstrap import bootstrap
+from leasehold.cli.heartbeat import heartbeat
 from leasehold.cli.surface import surface
 from leasehold.cli.surface_probe import probe
 
@@ -18,6 +19,7 @@ app = typer.Typer(
 app.add_typer(bootstrap, name="bootstrap")
 surface.command()(probe)
 app.add_typer(surface, name="surface")
+app.command()(heartbeat)
 
 
 @app.command()

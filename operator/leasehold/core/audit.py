@@ -51,6 +51,8 @@ class AuditAction(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     DRIFT = "drift"
+    IDLE = "idle"
+    RESTORE = "restore"
 
 
 class AuditPhase(StrEnum):

@@ -9,6 +9,7 @@ from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection, MCP
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
+from leasehold.core.checks import denies
 from leasehold.core.decide import decide, next_wake
 from leasehold.core.faults import Fault, Vanished
 from leasehold.core.observation import Observation
@@ -23,6 +24,7 @@ from leasehold.engine.report import Reporter
 from leasehold.engine.revoke import Revoker
 from leasehold.engine.secrets import Secrets
 from leasehold.engine.service_accounts import ServiceAccounts
+from leasehold.engine.usage import UseWatch
 from leasehold.engine.work import LostRace, Work
 from leasehold.ports import Cluster
 
@@ -61,6 +63,7 @@ class Reconciler:
         secrets: Secrets,
         recovery: Recovery,
         reporter: Reporter,
+        uses: UseWatch,
     ) -> None:
         self._cluster = cluster
         self._inventory = inventory
@@ -72,6 +75,7 @@ class Reconciler:
         self._secrets = secrets
         self._recovery = recovery
         self._reporter = reporter
+        self._uses = uses
         self.released: set[str] = set()
         """Uids of those whose finalizer is off, or may be: nothing of them is alive, or it was given up. Noted
         ahead of the request, for the watch may tell of the deletion before the request is answered."""
@@ -91,13 +95,17 @@ class Reconciler:
         work = Work(self._cluster, self._inventory, connection)
         work.set_reviews(observed.connection.status.approval, observed.connection.status.rejection)
         work.set_holds(observed.holds)
+        work.set_use(observed.use)
         try:
+            if _idle_since(work.status) != _idle_since(connection.status):
+                await work.commit()  # what is found by one look is on record before anything ends by it
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
                 self.released.add(connection.metadata.uid)
                 await work.release()
                 self._forget_what_left(connection, work)
                 self._inspector.forget(connection.metadata.uid)
+                self._uses.forget(connection.metadata.uid)
                 return Again(None)
             after = self._afterwards(observed, work)
             work.status = project(after, fault)
@@ -228,17 +236,24 @@ class Reconciler:
             self._secrets.forget(before)
 
     def _report(self, before: MCPConnection, work: Work) -> None:
-        self._reporter.metrics.connection(work.connection)
-        was, ready = _ready(before.status), _ready(work.connection.status)
+        now = work.connection
+        self._reporter.metrics.connection(now)
+        used_before, used = _condition(before.status, "Used"), _condition(now.status, "Used")
+        if used is not None and (used_before is None or used_before.reason is not used.reason):
+            self._reporter.use_changed(now, used)
+        was, ready = _condition(before.status, "Ready"), _condition(now.status, "Ready")
+        if ready is not None and was is not None and denies(was) and not denies(ready):
+            approval = now.status.approval if now.status.approval != before.status.approval else None
+            self._reporter.restored(now, was, approval)
         if ready is None or (was is not None and was.reason is ready.reason):
             return
-        published = _published(work.connection.status) != _published(before.status)
+        published = _published(now.status) != _published(before.status)
         if ready.reason is not Reason.ACTIVE or not published:  # the Event of a mint says both
-            self._reporter.ready_changed(work.connection, ready.reason, ready.message)
+            self._reporter.ready_changed(now, ready.reason, ready.message)
 
     def _next(self, o: Observation, decided_at: datetime) -> Again:
         """A moment that came while the pass went on is due at once: its decision did not see it."""
-        moments = [next_wake(replace(o, now=decided_at))]
+        moments = [next_wake(replace(o, now=decided_at)), self._uses.due(o.connection, o.now)]
         if any(owes_login(entry) for entry in o.connection.status.ledger):
             moments.append(o.now + LOGIN_RETRY)
         if ledger.current(o.connection.status.ledger) is not None:
@@ -264,8 +279,12 @@ def _published(status: MCPConnectionStatus) -> int:
     return present.generation if present is not None else 0
 
 
-def _ready(status: MCPConnectionStatus) -> Condition | None:
-    return next((condition for condition in status.conditions if condition.type == "Ready"), None)
+def _condition(status: MCPConnectionStatus, kind: str) -> Condition | None:
+    return next((condition for condition in status.conditions if condition.type == kind), None)
+
+
+def _idle_since(status: MCPConnectionStatus) -> datetime | None:
+    return status.use.idle_since if status.use is not None else None
 
 
 def _has_drifted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:

@@ -29,6 +29,7 @@ from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.registrations import Registrations
 from leasehold.engine.reviews import Reviews
 from leasehold.engine.revoke import Revoker
+from leasehold.engine.usage import FleetUsage
 from leasehold.ports import Clock, Cluster, Metrics
 
 KINDS: Final[tuple[type[Resource], ...]] = (
@@ -88,6 +89,7 @@ class Engine:
         self._registrations: Registrations | None = None
         self._reviews: Reviews | None = None
         self._prober: Prober | None = None
+        self._usage: FleetUsage | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._loops: list[asyncio.Task[None]] = []
         self._telling: asyncio.Task[None] | None = None
@@ -98,9 +100,10 @@ class Engine:
         self._stopping = False
         breakglass.use(self._revoke_first, self._queue.hold_back)
 
-    def use(self, registrations: Registrations, reviews: Reviews, prober: Prober) -> None:
-        """Stores and profiles, reviews, and the surfaces of servers are looked after by these."""
+    def use(self, registrations: Registrations, reviews: Reviews, prober: Prober, usage: FleetUsage) -> None:
+        """Stores and profiles, reviews, the surfaces of servers, and the fleet's use are looked after by these."""
         self._registrations, self._reviews, self._prober = registrations, reviews, prober
+        self._usage = usage
 
     def requeue(self, key: str) -> None:
         """A connection is to be looked at, if there is one of that name."""
@@ -126,6 +129,8 @@ class Engine:
         self._telling = self._loop.create_task(self._events.run())
         if self._prober is not None:
             self._prober.start()
+        if self._usage is not None:
+            self._loops.append(self._loop.create_task(self._usage.ask_for_ever()))
 
     async def stop(self, seconds: float) -> bool:
         """Finish what is under way and start nothing; whether all of it was through in time."""

@@ -26,6 +26,10 @@ REVIEW_DUE: Final = GaugeFamily(
 LAST_REVIEW: Final = GaugeFamily(
     "leasehold_connection_last_review_timestamp_seconds", "When the connection was approved or rejected last."
 )
+LAST_USE: Final = GaugeFamily(
+    "leasehold_connection_last_use_timestamp_seconds",
+    "When the connection was used last, as far as a source of evidence tells; a day behind at most.",
+)
 CREDENTIAL_EXPIRY: Final = GaugeFamily(
     "leasehold_connection_credential_expiry_timestamp_seconds", "When the current credential expires."
 )
@@ -45,6 +49,7 @@ PER_CONNECTION: Final = (
     LEASE_END,
     REVIEW_DUE,
     LAST_REVIEW,
+    LAST_USE,
     CREDENTIAL_EXPIRY,
     RESIDUAL_EXPOSURE,
     LEDGER,
@@ -154,6 +159,7 @@ def _lines(connection: MCPConnection, reason: Reason, states: Counter[EntryState
             (record.time for record in (status.approval, status.rejection) if record is not None),
             default=None,
         ),
+        LAST_USE: status.use.last_used_time if status.use is not None else None,
         CREDENTIAL_EXPIRY: status.credential_expiry_time,
         RESIDUAL_EXPOSURE: status.residual_exposure_until,
     }

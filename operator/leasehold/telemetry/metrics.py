@@ -45,6 +45,7 @@ class Telemetry:
         self._define_reviews()
         self._define_breakglass()
         self._define_probes()
+        self._define_use()
         self._define_requests()
         self._define_process(version)
 
@@ -106,6 +107,14 @@ class Telemetry:
         )
         self._drifts = self._counter(
             "leasehold_drift_events", "Connections that were found to have drifted, by how far.", "level"
+        )
+
+    def _define_use(self) -> None:
+        self._use_polls = self._counter(
+            "leasehold_use_polls",
+            "Reads of sources of evidence of use, by how they ended.",
+            "source",
+            "outcome",
         )
 
     def _define_requests(self) -> None:
@@ -186,6 +195,10 @@ class Telemetry:
         """The profile is no more."""
         with contextlib.suppress(KeyError):
             self._probe_age.remove(name)
+
+    def asked_for_use(self, source: str, outcome: str) -> None:
+        """One read of a source of evidence of use is over."""
+        self._use_polls.labels(source, outcome).inc()
 
     def drifted(self, level: str) -> None:
         """A connection has drifted."""
