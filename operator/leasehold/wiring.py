@@ -131,7 +131,7 @@ def build_engine(
         resync_seconds=settings.resync_seconds,
     )
     engine.use(
-        Registrations(cluster, vault, inventory, revoker, clock, engine.requeue_users),
+        Registrations(cluster, vault, inventory, revoker, clock, engine.requeue_users, metrics),
         Reviews(cluster, inventory, reporter, clock, engine.requeue),
         Prober(
             cluster,
@@ -189,7 +189,7 @@ async def operator(
 ) -> AsyncIterator[tuple[Engine, Telemetry, Elector]]:
     """The engine on a real cluster and real Vaults, and its election, neither of them started; their clients end
     with the context. `over` is set when the lead is lost."""
-    telemetry = Telemetry(FleetMetrics(), __version__)
+    telemetry = Telemetry(FleetMetrics(), __version__, resync_seconds=settings.resync_seconds)
     only = namespaces(settings.watch_namespaces)
     cluster = (
         await KubernetesCluster.from_kubeconfig(

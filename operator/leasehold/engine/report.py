@@ -21,6 +21,7 @@ from leasehold.core.audit import (
     revocation_record,
 )
 from leasehold.core.faults import Fault, NeedsPerson, OutcomeUnknown
+from leasehold.core.ledger import cannot_end, only_runs_out
 from leasehold.core.reviews import Verdict, assurance_of
 from leasehold.engine.events import EventRecorder
 from leasehold.ports import AuditSink, Clock, Metrics
@@ -304,6 +305,8 @@ class Reporter:
         )
 
     def _lag(self, entry: LedgerEntry) -> None:
+        if only_runs_out(entry) or cannot_end(entry):  # nobody was late
+            return
         now = self._clock.now()
         if now is not None and entry.end_time is not None:
             self.metrics.revocation_lag(max((now - entry.end_time).total_seconds(), 0.0))

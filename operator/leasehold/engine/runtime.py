@@ -253,6 +253,7 @@ class Engine:
             for connection in self._inventory.users_of_profile(key):
                 self._queue.add(connection.key, Lane.STATUS)
         elif isinstance(gone, MCPCredentialStore):
+            self._metrics.store_gone(key)
             self.requeue_users(gone)
             self._requeue_profiles(key)
 
