@@ -15,7 +15,7 @@ from controlplane.gomodule import monitoring_definitions
 from controlplane.launcher import ControlPlane
 from controlplane.vaultsetup import setup_database_engine
 from controlplane.waiting import wait_until
-from e2e.claims import ORDERS, the_secret, works
+from e2e.claims import ORDERS, approve, the_secret, works
 from leasehold.api.connection import MCPConnection
 from leasehold.api.crd import KINDS
 from leasehold.api.names import API_VERSION, FINALIZER, GROUP
@@ -165,8 +165,14 @@ def test_with_namespaces_the_rest_is_left_alone_until_an_upgrade_takes_it_in(clu
         elsewhere = prepared.namespace()
         outside = prepared.connection(elsewhere, prepared.profile(ORDERS).metadata.name, "outside")
         with running(release) as operator:
+            ended = prepared.wait_for(team(prepared, "support", "ended"), "Active")
+            secret = the_secret(prepared, ended)
+            cluster.kubectl("delete", "mcpconnection", "ended", "--namespace=support")
+            assert not works(cluster, secret)
             inside = prepared.wait_for(team(prepared, "support", "inside"), "Active")
             assert works(cluster, the_secret(prepared, inside))
+            approve(prepared, inside)
+            inside = reviewed(prepared, inside)
             untouched = prepared.find(elsewhere, "outside")
             assert untouched is not None
             assert untouched.metadata.finalizers == ()
@@ -184,6 +190,21 @@ def test_with_namespaces_the_rest_is_left_alone_until_an_upgrade_takes_it_in(clu
             still = prepared.find("support", "inside")
             assert still is not None
             assert still.status.ledger == inside.status.ledger, "a restart mints nothing"
+
+
+def reviewed(prepared: Prepared, connection: MCPConnection) -> MCPConnection:
+    """The connection once a review of it counts, and says so itself."""
+
+    def found() -> MCPConnection | None:
+        now = prepared.find(connection.metadata.namespace, connection.metadata.name)
+        return now if now is not None and now.status.approval is not None else None
+
+    approved = wait_until(found, 30, f"a review of {connection.key} counts")
+    assert approved is not None
+    counted = f"mcprev/{approved.status.approval.review}" if approved.status.approval else ""
+    namespace = f"--namespace={connection.metadata.namespace}"
+    prepared.plane.kubectl("wait", counted, namespace, "--for=condition=Counted", "--timeout=30s")
+    return approved
 
 
 def definitions(plane: Plane) -> dict[str, str]:

@@ -282,6 +282,17 @@ def test_rules_and_dashboards_arrive_as_they_are(chart_with_files: Path) -> None
     assert the(rendered, "ConfigMap")["metadata"]["annotations"] == {"grafana_folder": "Leasehold"}
 
 
+def test_the_shipped_rules_and_dashboards_arrive_whole() -> None:
+    rendered = objects(example("monitoring"))
+    shipped = yaml.safe_load((CHART / "files" / "rules" / "leasehold.yaml").read_text())
+    assert the(rendered, "PrometheusRule")["spec"] == shipped
+    dashboards = the(rendered, "ConfigMap")["data"]
+    files = {path.name: path.read_text() for path in (CHART / "files" / "dashboards").iterdir()}
+    assert dashboards == files
+    assert len(files) == 2
+    assert sum(map(len, files.values())) < 900_000, "a ConfigMap holds a mebibyte"
+
+
 def test_a_scrape_keeps_the_namespace_of_a_connection() -> None:
     (endpoint,) = the(objects(example("monitoring")), "ServiceMonitor")["spec"]["endpoints"]
     assert endpoint["honorLabels"] is True

@@ -1,16 +1,14 @@
 """What a Git tool sees of a connection's whole life: no difference to what it applied, and health by its rules."""
 
 import json
-import uuid
 from typing import Any
 
 from contract.worlds import RealPeople
 from deployment import STORE, Deployment, Operator
-from e2e.claims import ORDERS, generations, wait_generation
+from e2e.claims import ORDERS, approve, generations, wait_generation
 from gitops.health import argocd_health, flux_verdict
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import API_VERSION
-from leasehold.api.review import MCPConnectionReview
 
 MANAGER = "argocd-controller"
 OURS = {"f:metadata", "f:status"}
@@ -83,23 +81,6 @@ def health(deployment: Deployment, body: dict[str, Any]) -> tuple[str, str]:
     """What Argo CD and Flux say."""
     now = stored(deployment, body)
     return argocd_health(now).status, flux_verdict(now)
-
-
-def approve(deployment: Deployment, connection: MCPConnection) -> None:
-    """A person's word, which no Git tool gives."""
-    people = RealPeople(deployment.plane)
-    body = {
-        "apiVersion": API_VERSION,
-        "kind": MCPConnectionReview.KIND,
-        "metadata": {"name": f"said-{uuid.uuid4().hex[:8]}", "namespace": connection.metadata.namespace},
-        "spec": {
-            "connection": connection.metadata.name,
-            "reviewer": people.user(),
-            "decision": "Approve",
-            "comment": "looked at what it does",
-        },
-    }
-    deployment.plane.kubectl("create", "--filename=-", input=json.dumps(body))
 
 
 def test_after_a_whole_life_nothing_differs_from_what_was_declared(
