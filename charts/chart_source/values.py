@@ -14,7 +14,6 @@ DECIDED_BY_THE_CHART = {
     "namespace",
     "service_account",
     "lease_name",
-    "listen_host",
     "listen_port",
     "listen_tls_directory",
     "prometheus_url",

@@ -57,32 +57,28 @@ def test_each_wave_has_what_the_next_one_needs() -> None:
     ]
 
 
+def by_name(path: str) -> dict[str, dict[str, Any]]:
+    """The objects of a file."""
+    return {body["metadata"]["name"]: body for body in documents(GITOPS / path)}
+
+
 def test_what_takes_records_along_is_never_pruned() -> None:
     for body in declared("platform"):
         if body["kind"] in ("Namespace", "MCPCredentialStore", "MCPServerProfile"):
             assert {KEPT_BY_ARGOCD, KEPT_BY_FLUX} <= annotations(body).items(), body["metadata"]["name"]
-    definitions = {each["metadata"]["name"]: each for _, each in every_document()}["leasehold-crds"]
-    applications = {
-        each["metadata"]["name"]: each for each in documents(GITOPS / "argocd" / "applications.yaml")
-    }
-    kustomizations = {
-        each["metadata"]["name"]: each for each in documents(GITOPS / "flux" / "leasehold.yaml")
-    }
-    assert definitions["kind"] in ("Application", "Kustomization")
-    assert applications["leasehold-crds"]["spec"]["syncPolicy"]["automated"] == {"prune": False}
-    assert KEPT_BY_ARGOCD in annotations(applications["leasehold-crds"]).items()
-    assert kustomizations["leasehold-crds"]["spec"]["prune"] is False
+    application = by_name("argocd/applications.yaml")["leasehold-crds"]
+    assert application["spec"]["syncPolicy"]["automated"] == {"prune": False}
+    assert KEPT_BY_ARGOCD in annotations(application).items()
+    assert by_name("flux/leasehold.yaml")["leasehold-crds"]["spec"]["prune"] is False
 
 
 def test_a_connection_that_leaves_git_is_deleted() -> None:
     for body in declared("teams"):
         assert KEPT_BY_FLUX[0] not in annotations(body)
-    (support,) = [
-        each
-        for _, each in every_document()
-        if each["kind"] == "Kustomization" and each["metadata"]["name"] == "mcp-support"
-    ]
-    assert support["spec"]["prune"] is True
+    assert by_name("flux/connections.yaml")["mcp-support"]["spec"]["prune"] is True
+    assert (
+        by_name("argocd/applications.yaml")["mcp-support"]["spec"]["syncPolicy"]["automated"]["prune"] is True
+    )
 
 
 def test_the_paths_in_our_repository_are_there() -> None:
@@ -94,11 +90,20 @@ def test_the_paths_in_our_repository_are_there() -> None:
             assert (ROOT / source["path"]).is_dir(), path
 
 
-@pytest.mark.parametrize(
-    ("path", "field"), [("argocd/applications.yaml", "valuesObject"), ("flux/leasehold.yaml", "values")]
-)
-def test_the_chart_is_installed_without_definitions(path: str, field: str) -> None:
-    values = _found(documents(GITOPS / path), field)
+def chart_values() -> dict[str, dict[str, Any]]:
+    """With what each tool installs the chart."""
+    (release,) = [
+        each for each in documents(GITOPS / "flux" / "leasehold.yaml") if each["kind"] == "HelmRelease"
+    ]
+    application = by_name("argocd/applications.yaml")["leasehold"]
+    return {
+        "argocd": application["spec"]["source"]["helm"]["valuesObject"],
+        "flux": release["spec"]["values"],
+    }
+
+
+@pytest.mark.parametrize("values", chart_values().values(), ids=chart_values())
+def test_the_chart_is_installed_without_definitions(values: dict[str, Any]) -> None:
     rendered = objects(values, name="leasehold", namespace="leasehold-system")
     assert "CustomResourceDefinition" not in {each["kind"] for each in rendered}
     plain = [each for name in MANIFESTS.glob("*.yaml") for each in yaml.safe_load_all(name.read_text())]
@@ -112,18 +117,3 @@ def test_the_roles_that_are_bound_are_shipped() -> None:
     bound = {body["roleRef"]["name"] for body in declared("platform") if body["kind"].endswith("RoleBinding")}
     assert bound == {"leasehold-breakglass", "leasehold-lift", "leasehold-reviewer"}
     assert bound <= shipped
-
-
-def _found(bodies: list[dict[str, Any]], field: str) -> dict[str, Any]:
-    """The only value of a field anywhere in these objects."""
-    queue: list[Any] = list(bodies)
-    hits: list[dict[str, Any]] = []
-    while queue:
-        each = queue.pop()
-        if isinstance(each, dict):
-            hits += [each[field]] if field in each else []
-            queue += each.values()
-        elif isinstance(each, list):
-            queue += each
-    (hit,) = hits
-    return hit
