@@ -42,7 +42,7 @@ from leasehold.engine.snapshots import Snapshots
 from leasehold.engine.surfaces import Surfaces
 from leasehold.engine.usage import FleetUsage, UseWatch
 from leasehold.ports import AuditSink, Catalog, Clock, Cluster, Metrics, Usage, Vault
-from leasehold.settings import Settings, networks
+from leasehold.settings import Settings, namespaces, networks
 from leasehold.telemetry.audit import AuditLog
 from leasehold.telemetry.fleet import FleetMetrics
 from leasehold.telemetry.metrics import Telemetry
@@ -190,10 +190,13 @@ async def operator(
     """The engine on a real cluster and real Vaults, and its election, neither of them started; their clients end
     with the context. `over` is set when the lead is lost."""
     telemetry = Telemetry(FleetMetrics(), __version__, resync_seconds=settings.resync_seconds)
+    only = namespaces(settings.watch_namespaces)
     cluster = (
-        await KubernetesCluster.from_kubeconfig(settings.kubeconfig, observe=telemetry.cluster_request)
+        await KubernetesCluster.from_kubeconfig(
+            settings.kubeconfig, observe=telemetry.cluster_request, namespaces=only
+        )
         if settings.kubeconfig
-        else KubernetesCluster.in_cluster(observe=telemetry.cluster_request)
+        else KubernetesCluster.in_cluster(observe=telemetry.cluster_request, namespaces=only)
     )
 
     async def identity() -> ServiceAccountToken:

@@ -3,7 +3,7 @@ nor a Secret."""
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -33,18 +33,24 @@ MAX_NOTE_LENGTH = 1024
 
 
 class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls, WorkloadCalls):
-    """One API server, and its clock."""
+    """One API server, and its clock. With `namespaces`, lists are of these alone."""
 
-    def __init__(self, connection: Connection, observe: Observe | None = None) -> None:
+    def __init__(
+        self, connection: Connection, observe: Observe | None = None, namespaces: Sequence[str] = ()
+    ) -> None:
         self.clock = ServerClock()
-        super().__init__(Transport(connection, self.clock, observe))
+        super().__init__(Transport(connection, self.clock, observe), namespaces)
 
     @classmethod
     async def from_kubeconfig(
-        cls, path: str, context: str | None = None, observe: Observe | None = None
+        cls,
+        path: str,
+        context: str | None = None,
+        observe: Observe | None = None,
+        namespaces: Sequence[str] = (),
     ) -> "KubernetesCluster":
         """As kubectl would connect with this file."""
-        return cls(await Connection.from_kubeconfig(path, context), observe)
+        return cls(await Connection.from_kubeconfig(path, context), observe, namespaces)
 
     @classmethod
     async def from_context(cls, context: KubeContext) -> "KubernetesCluster":
@@ -52,16 +58,23 @@ class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, In
         return cls(await Connection.from_context(context))
 
     @classmethod
-    def in_cluster(cls, observe: Observe | None = None) -> "KubernetesCluster":
+    def in_cluster(
+        cls, observe: Observe | None = None, namespaces: Sequence[str] = ()
+    ) -> "KubernetesCluster":
         """As the pod's service account."""
-        return cls(Connection.in_cluster(), observe)
+        return cls(Connection.in_cluster(), observe, namespaces)
 
     @classmethod
     def explicit(
-        cls, host: str, token: str, ca_file: str | None = None, observe: Observe | None = None
+        cls,
+        host: str,
+        token: str,
+        ca_file: str | None = None,
+        observe: Observe | None = None,
+        namespaces: Sequence[str] = (),
     ) -> "KubernetesCluster":
         """With a bearer token."""
-        return cls(Connection.explicit(host, token, ca_file), observe)
+        return cls(Connection.explicit(host, token, ca_file), observe, namespaces)
 
     async def close(self) -> None:
         """End the session."""
