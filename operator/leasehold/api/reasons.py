@@ -36,6 +36,7 @@ class Reason(StrEnum):
     NOT_PROBEABLE = "NotProbeable"
     NO_CREDENTIAL = "NoCredential"
     CAPTURED = "Captured"
+    SUPPLIED = "Supplied"
     NO_APPROVED_SURFACE = "NoApprovedSurface"
     CLEAN = "Clean"
     BENIGN_DRIFT = "BenignDrift"

@@ -61,6 +61,7 @@ TEXTS: Final[dict[Reason, EventText]] = {
     Reason.NOT_PROBEABLE: _good("Probe", "The server is a command on the agent's machine: nobody probes it."),
     Reason.NO_CREDENTIAL: _bad("Probe", "There is no credential to probe the server with."),
     Reason.CAPTURED: _good("Probe", "The server was read to its end."),
+    Reason.SUPPLIED: _good("Probe", "What the command exposes was supplied."),
     Reason.NO_APPROVED_SURFACE: _good("Probe", "Nobody has approved what the server exposes."),
     Reason.CLEAN: _good("Probe", "The server exposes what was approved."),
     Reason.BENIGN_DRIFT: _good("Probe", "The server differs from what was approved in nothing that matters."),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from leasehold.api.base import Condition
 from leasehold.api.connection import LedgerEntry, MCPConnection
-from leasehold.api.profile import MCPServerProfile
+from leasehold.api.profile import CapturedSurface, MCPServerProfile, SurfaceSource
 from leasehold.api.reasons import Reason
 from leasehold.api.review import Decision, MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
@@ -155,9 +155,13 @@ class Reporter:
                 connection, Reason.APPROVED, f"approved by {review.spec.reviewer} ({assurance})"
             )
 
-    def captured(self, profile: MCPServerProfile, digest: str, tools: int) -> None:
-        """A server exposes another surface than before."""
-        self._events.record(profile, Reason.CAPTURED, f"the server exposes {digest}, with {tools} tools")
+    def captured(self, profile: MCPServerProfile, surface: CapturedSurface) -> None:
+        """A server exposes another surface than before, or somebody says so of a command."""
+        is_supplied = surface.source is SurfaceSource.SUPPLIED
+        reason, says = (Reason.SUPPLIED, "is said to expose") if is_supplied else (Reason.CAPTURED, "exposes")
+        self._events.record(
+            profile, reason, f"the server {says} {surface.digest}, with {surface.tools} tools"
+        )
 
     def not_probed(self, profile: MCPServerProfile, reason: Reason, message: str) -> None:
         """A server could not be read."""
