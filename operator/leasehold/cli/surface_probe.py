@@ -19,13 +19,12 @@ from leasehold.adapters.mcp_stdio import capture
 from leasehold.api.profile import Transport
 from leasehold.api.reasons import Reason
 from leasehold.api.urls import ServerURL
+from leasehold.cli.ending import failed, refused
 from leasehold.core.faults import Fault
 from leasehold.core.probe import ClientCertificate, Probed, ProbeTarget
 from leasehold.core.sealed import Sealed
 from leasehold.core.surface_saved import to_saved
 
-FAILED: Final = 1
-WRONG_USE: Final = 2
 STDIN: Final = "-"
 MAX_SECONDS: Final = 600.0
 
@@ -79,9 +78,9 @@ def probe(
             )
             reading = McpCatalog(_policy(allow_loopback, deny or []), limits).probe(target)
     except OSError as error:
-        raise _refused(f"{error.filename}: {error.strerror}") from error
+        raise refused(f"{error.filename}: {error.strerror}") from error
     except ValueError as error:
-        raise _refused(str(error)) from error
+        raise refused(str(error)) from error
     typer.echo(_read(reading), nl=False)
 
 
@@ -89,8 +88,8 @@ def _read(reading: Coroutine[Any, Any, Probed]) -> str:
     try:
         probed = asyncio.run(reading)
     except Fault as fault:
-        typer.echo(f"{fault.reason}: {fault.message}", err=True)
-        raise typer.Exit(WRONG_USE if fault.reason is Reason.INVALID_SPEC else FAILED) from fault
+        ended = refused if fault.reason is Reason.INVALID_SPEC else failed
+        raise ended(f"{fault.reason}: {fault.message}") from fault
     return to_saved(probed.surface, probed.identity)
 
 
@@ -145,8 +144,3 @@ def _policy(allow_loopback: bool, deny: list[str]) -> AddressPolicy:
         return AddressPolicy(allow_loopback, tuple(ip_network(each) for each in deny))
     except ValueError as error:
         raise WrongUse(f"--deny: {error}") from error
-
-
-def _refused(message: str) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(WRONG_USE)
