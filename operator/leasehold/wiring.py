@@ -17,8 +17,8 @@ from leasehold.adapters.vault import HvacVault
 from leasehold.api.names import OPERATOR_AUDIENCE
 from leasehold.core.facts import ServiceAccountToken
 from leasehold.engine.breakglass import Breakglass
-from leasehold.engine.election import Election, Timing
 from leasehold.engine.captures import Captures
+from leasehold.engine.election import Election, Timing
 from leasehold.engine.elector import Elector
 from leasehold.engine.events import EventRecorder
 from leasehold.engine.fence import Fence

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from adapters.mcp_stage import Asked, Behaviour, Line, Stage, handshake, stateless
@@ -111,6 +112,16 @@ def test_a_command_is_started_and_asked(tmp_path: Path) -> None:
     assert from_saved(result.stdout.encode()).surface.tools == ({"name": "a"},)
 
 
+def test_a_command_is_supplied_to_its_profile_by_a_patch(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(SERVER)
+    command = f"{sys.executable} {tmp_path}/server.py"
+    patch = run("--stdio", command, "-o", "patch")
+    assert patch.exit_code == 0, patch.stderr
+    supplied = yaml.safe_load(patch.stdout)["spec"]["suppliedSurface"]
+    assert supplied == run("--stdio", command).stdout
+    assert from_saved(supplied.encode()).surface.tools == ({"name": "a"},)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -128,6 +139,7 @@ def test_a_command_is_started_and_asked(tmp_path: Path) -> None:
         (["https://mcp.example.com", "--transport", "Stdio"], "--stdio"),
         (["https://mcp.example.com", "--stdio", "server"], "--stdio"),
         (["--stdio", "server", "--header", f"A: {SECRET}"], "--stdio"),
+        (["https://mcp.example.com", "-o", "patch"], "--stdio"),
         (["--stdio", ""], "command"),
         (["--stdio", "'"], "quotation"),
         (["https://mcp.example.com", "--timeout", "0"], "timeout"),

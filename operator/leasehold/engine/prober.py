@@ -2,8 +2,8 @@
 but other probes.
 
 Only a server that was read to its end changes what is known of it. Whatever else happens keeps the last surface and
-is told by the profile's Reachable condition: a failed probe is never drift, and never its end. A command is not probed:
-what its profile supplies is taken in instead, and Reachable says that nobody has looked."""
+is told by the profile's Reachable condition: a failed probe is never drift, and never its end. A command is not
+probed: what its profile supplies is taken in instead, and Reachable says that nobody has looked."""
 
 import asyncio
 from dataclasses import dataclass
