@@ -7,8 +7,10 @@ import typer
 from leasehold.cli.bootstrap import bootstrap
 from leasehold.cli.breakglass import breakglass
 from leasehold.cli.connection_list import list_connections
+from leasehold.cli.diff import diff
 from leasehold.cli.doctor import doctor
 from leasehold.cli.lift import lift
+from leasehold.cli.review import approve, reject
 from leasehold.cli.status import status
 from leasehold.cli.surface import surface
 from leasehold.cli.surface_probe import probe
@@ -22,6 +24,9 @@ app = typer.Typer(
 )
 app.command("list")(list_connections)
 app.command()(status)
+app.command()(diff)
+app.command()(approve)
+app.command()(reject)
 app.command()(breakglass)
 app.command()(lift)
 app.command()(doctor)
