@@ -1,4 +1,4 @@
-"""`leasehold approve` and `leasehold reject`: a person's word on one connection or on many, having seen what differs.
+"""`leasehold approve` and `leasehold reject`: a person's word on one connection or on many, who has seen it.
 
 What is read on the way goes to stderr; stdout has what became of each review. A review that was written may be
 void, for the server may have changed meanwhile: so the command waits until the operator has judged it."""
