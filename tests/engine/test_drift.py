@@ -11,7 +11,7 @@ from api.test_pem import a_certificate
 from fakes.catalog import FakeCatalog
 from fakes.world import NAMESPACE, World
 from leasehold.api.base import Condition
-from leasehold.api.connection import DriftLevel, MCPConnection
+from leasehold.api.connection import Assurance, DriftLevel, MCPConnection
 from leasehold.api.profile import CapturedSurface, MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
@@ -98,6 +98,9 @@ class Shop:
         assert self.stored.status.surface is not None
         return self.stored.status.surface
 
+    def audited(self) -> list[dict[str, Any]]:
+        return [dict(record["data"]) for record in self.world.audit.records]
+
     def snapshots(self) -> set[str]:
         held = self.world.cluster.objects.values()
         return {each.spec.surface_digest for each in held if isinstance(each, MCPToolSnapshot)}
@@ -142,6 +145,38 @@ async def test_git_approves_for_all_connections() -> None:
     shop = Shop(approvedSurface=surface_digest(FIRST))
     claimed = await shop.opened()
     assert shop.condition(claimed, "DriftFree") == ("True", "Clean")
+    approval = shop.world.find(claimed).status.surface_approval
+    assert approval is not None
+    assert (approval.digest, approval.assurance) == (surface_digest(FIRST), Assurance.ASSERTED_BY_GIT)
+    await passing(5 * INTERVAL)
+    (told,) = [each for each in shop.audited() if each["action"] == "approve"]
+    assert (told["reason"], told["assurance"], told["actor"]) == (
+        "AssertedByGit",
+        "AssertedByGit",
+        "leasehold",
+    )
+
+
+@in_virtual_time
+async def test_a_persons_word_counts_for_more_than_the_word_of_git() -> None:
+    shop = Shop(approvedSurface=surface_digest(FIRST))
+    claimed = await shop.approved()
+    approval = shop.world.find(claimed).status.surface_approval
+    assert approval is not None
+    assert approval.assurance is Assurance.OWNER
+    await shop.changes_to(REWORDED)
+    assert shop.world.find(claimed).status.surface_approval is None
+    shop.world.people.change(shop.stored, approvedSurface=surface_digest(REWORDED))
+    await passing(SOON)
+    approval = shop.world.find(claimed).status.surface_approval
+    assert approval is not None
+    assert approval.assurance is Assurance.ASSERTED_BY_GIT
+    told = [(each["actor"], each["assurance"]) for each in shop.audited() if each["action"] == "approve"]
+    assert told == [
+        ("leasehold", "AssertedByGit"),
+        ("alice@example.com", "Owner"),
+        ("leasehold", "AssertedByGit"),
+    ]
 
 
 @in_virtual_time
@@ -175,6 +210,8 @@ async def test_an_approval_of_the_live_surface_restores() -> None:
     assert shop.condition(claimed, "Ready") == ("True", "Active")
     assert shop.world.secret_works()
     assert shop.world.find(claimed).status.drift is None
+    restored = [each for each in shop.audited() if each["action"] == "restore"]
+    assert [(each["reason"], each["connection"]["generation"]) for each in restored] == [("Reissue", 2)]
 
 
 @in_virtual_time

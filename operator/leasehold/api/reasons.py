@@ -57,6 +57,7 @@ class Reason(StrEnum):
 
     # reviews
     APPROVED = "Approved"
+    ASSERTED_BY_GIT = "AssertedByGit"
     COUNTED = "Counted"
     REVIEWED_BY_AGENT = "ReviewedByAgent"
     NO_CONNECTION = "NoConnection"

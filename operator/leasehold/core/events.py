@@ -77,6 +77,7 @@ TEXTS: Final[dict[Reason, EventText]] = {
     Reason.RESIDUAL_EXPOSURE: _bad("Revoke", "What can be revoked is dead; the rest may still work."),
     Reason.LIFTED: _good("Lift", "The revocation was lifted."),
     Reason.DRILL_OVER: _good("Lift", "The drill ran out."),
+    Reason.ASSERTED_BY_GIT: _good("Review", "The profile asserts what the server exposes as approved."),
     Reason.APPROVED: _good("Review", "A reviewer approved this connection; its lease begins anew."),
     Reason.COUNTED: _good("Review", "The review counts."),
     Reason.REVIEWED_BY_AGENT: _bad("Review", "An agent reviewed its own connection; the review is void."),

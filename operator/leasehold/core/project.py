@@ -16,7 +16,7 @@ from leasehold.core.checks import Effect, Finding, revocability
 from leasehold.core.decide import standing
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.core.observation import Observation
-from leasehold.core.project_surface import drift_free, drift_record, reachable
+from leasehold.core.project_surface import drift_free, drift_record, reachable, surface_approval
 
 FIRST_RETRY_SECONDS = 2
 LONGEST_RETRY_SECONDS = 300
@@ -60,6 +60,7 @@ def project(o: Observation, fault: Fault | None) -> MCPConnectionStatus:
             "lease_end_time": deadlines.lease_end(o.connection),
             "review_due_time": deadlines.review_due(o.connection),
             "drift": drift_record(o),
+            "surface_approval": surface_approval(o),
             "credential_expiry_time": present.expiry_time if present else None,
             "residual_exposure_until": _residual(o),
         }

@@ -2,7 +2,7 @@
 read at all."""
 
 from leasehold.api.base import ConditionStatus, rfc3339
-from leasehold.api.connection import DriftLevel, DriftRecord
+from leasehold.api.connection import Assurance, DriftLevel, DriftRecord, SurfaceApproval
 from leasehold.api.profile import CapturedSurface, SurfaceSource, Transport
 from leasehold.api.reasons import Reason
 from leasehold.core.drift_standing import DriftStanding
@@ -62,6 +62,18 @@ def drift_record(o: Observation) -> DriftRecord | None:
     if o.drift is not None:
         return o.drift.record
     return o.connection.status.drift if _captured(o) is not None else None
+
+
+def surface_approval(o: Observation) -> SurfaceApproval | None:
+    """By what the live surface counts as approved; what was found before stays where nothing new is known."""
+    if o.drift is None:
+        return o.connection.status.surface_approval if _captured(o) is not None else None
+    if o.drift.approved_digest is None or o.drift.has_drifted:
+        return None
+    approval = o.connection.status.approval
+    is_own = approval is not None and approval.surface_digest == o.drift.approved_digest
+    assurance = approval.assurance if approval is not None and is_own else Assurance.ASSERTED_BY_GIT
+    return SurfaceApproval(digest=o.drift.approved_digest, assurance=assurance)
 
 
 def _captured(o: Observation) -> CapturedSurface | None:

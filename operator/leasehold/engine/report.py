@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from leasehold.api.base import Condition
-from leasehold.api.connection import LedgerEntry, MCPConnection
+from leasehold.api.connection import Assurance, LedgerEntry, MCPConnection
 from leasehold.api.profile import CapturedSurface, MCPServerProfile, SurfaceSource
 from leasehold.api.reasons import Reason
 from leasehold.api.review import Decision, MCPConnectionReview
@@ -25,6 +25,10 @@ from leasehold.core.reviews import Verdict, assurance_of
 from leasehold.engine.events import EventRecorder
 from leasehold.ports import AuditSink, Clock, Metrics
 
+MINTING_ACTIONS = {
+    Reason.FIRST_MINT: AuditAction.MINT,
+    Reason.REISSUE: AuditAction.RESTORE,
+}
 ENDING_ACTIONS = {
     Reason.EXPIRED: AuditAction.EXPIRE,
     Reason.CREDENTIAL_EXPIRED: AuditAction.EXPIRE,
@@ -62,7 +66,7 @@ class Reporter:
     def minted(self, connection: MCPConnection, entry: LedgerEntry, reason: Reason) -> None:
         """A generation was minted and published."""
         self.metrics.minted("succeeded", reason, entry.type)
-        action = AuditAction.MINT if reason is Reason.FIRST_MINT else AuditAction.ROTATE
+        action = MINTING_ACTIONS.get(reason, AuditAction.ROTATE)
         self._record(action, AuditPhase.RESULT, AuditOutcome.SUCCEEDED, connection, entry, reason)
         self._events.record(connection, reason, _issued(entry))
 
@@ -147,6 +151,7 @@ class Reporter:
             verdict.reason,
             review.spec.comment if verdict.counts else verdict.message,
             actor=review.spec.reviewer,
+            assurance=assurance,
         )
         if not verdict.counts:
             self._events.record(review, verdict.reason, verdict.message)
@@ -154,6 +159,23 @@ class Reporter:
             self._events.record(
                 connection, Reason.APPROVED, f"approved by {review.spec.reviewer} ({assurance})"
             )
+
+    def asserted_by_git(self, connection: MCPConnection) -> None:
+        """What the server exposes counts as approved, for the profile says so."""
+        approval = connection.status.surface_approval
+        if approval is None:
+            return
+        self.metrics.reviewed(Decision.APPROVE.value, approval.assurance.value, Reason.ASSERTED_BY_GIT)
+        self._record(
+            AuditAction.APPROVE,
+            AuditPhase.RESULT,
+            AuditOutcome.SUCCEEDED,
+            connection,
+            None,
+            Reason.ASSERTED_BY_GIT,
+            f"the profile's approvedSurface is {approval.digest}",
+            assurance=approval.assurance,
+        )
 
     def captured(self, profile: MCPServerProfile, surface: CapturedSurface) -> None:
         """A server exposes another surface than before, or somebody says so of a command."""
@@ -293,6 +315,7 @@ class Reporter:
         message: str = "",
         actor: str = "leasehold",
         drift: AuditDrift | None = None,
+        assurance: Assurance | None = None,
     ) -> None:
         now = self._clock.now()
         if now is None:
@@ -315,6 +338,7 @@ class Reporter:
                 message=message,
                 actor=actor,
                 drift=drift,
+                assurance=assurance,
             )
         )
 
