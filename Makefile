@@ -25,10 +25,16 @@ verify: install ## lint, types, layers and generated files: what every change mu
 	$(VENV)/bin/mypy operator tests examples
 	$(VENV)/bin/lint-imports
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate --check
+	PYTHONPATH=operator $(PY) -m leasehold.cli.reference --check
 
 .PHONY: generate
-generate: install ## write crds/ and the API reference anew from the models
+generate: install ## write crds/ and the references anew, from the models and the commands
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate
+	PYTHONPATH=operator $(PY) -m leasehold.cli.reference
+
+.PHONY: docs
+docs: install ## build the documentation into build/site; any warning fails
+	$(VENV)/bin/sphinx-build --quiet -W --keep-going -c docs . build/site
 
 .PHONY: format
 format: install ## rewrite the code in the project's format

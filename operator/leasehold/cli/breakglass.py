@@ -97,11 +97,13 @@ def breakglass(
     kubeconfig: Kubeconfig = None,
     context: Contexts = None,
 ) -> None:
-    """Stop connections now: nothing is minted for them any more, and what they have is revoked and looked up.
+    """Stop connections now.
 
-    Every option of the target that is given has to match. What matches is shown first, and the target has to be
-    typed. Exit status: 0 when all that matched is verified dead; 3 when nothing matched, when something may still
-    work, or when it took longer; 1 when a cluster could not be told; 2 when this was used wrongly.
+    Nothing is minted for them any more, and what they have is revoked and looked up. Every option of the target
+    that is given has to match. What matches is shown first, and the target has to be typed.
+
+    Exit status: 0 when all that matched is verified dead; 3 when nothing matched, when something may still work, or
+    when it took longer; 1 when a cluster could not be told; 2 when this was used wrongly.
     """
     try:
         target = target_of(

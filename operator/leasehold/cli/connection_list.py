@@ -108,7 +108,10 @@ def list_connections(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """List connections: who answers for each, how it stands, and when it ends."""
+    """List connections and how they stand.
+
+    Each with whoever answers for it, its deadlines, drift, and its newest review.
+    """
 
     async def listed() -> tuple[list[MCPConnection], list[str], str]:
         async with opened(kubeconfig, context, namespace) as access:

@@ -77,7 +77,9 @@ def doctor(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Look at an installation: kinds, rights, admission policies, stores, clock, leader, metrics.
+    """Look whether an installation is sound.
+
+    Its kinds, rights, admission policies, stores, clock, leader and metrics; each with what to do where it is not.
 
     Exit status: 0 when all is well, 3 when something is not, or could not be told, 1 when the cluster cannot be
     reached.

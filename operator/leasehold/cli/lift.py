@@ -45,7 +45,9 @@ def lift(
     kubeconfig: Kubeconfig = None,
     context: Contexts = None,
 ) -> None:
-    """Lift a revocation that somebody else has requested, and say which connections wait for a review then.
+    """Lift a revocation that somebody else requested.
+
+    Says which connections wait for a review then.
 
     Exit status: 0 when it is lifted in every cluster, 1 when it is not, 2 when this was used wrongly.
     """

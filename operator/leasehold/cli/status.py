@@ -31,8 +31,11 @@ def status(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Show one connection on one screen: who answers for it, its deadlines, its credential, drift, reviews, and,
-    where it is not ready, why and what to do."""
+    """Show one connection on one screen.
+
+    Who answers for it, its deadlines, its credential, drift, reviews, and, where it is not ready, why and what to
+    do.
+    """
 
     async def seen() -> Seen:
         async with opened(kubeconfig, context, namespace) as access:
