@@ -4,6 +4,7 @@ What is read on the way goes to stderr; stdout has what became of each review. A
 void, for the server may have changed meanwhile: so the command waits until the operator has judged it."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,10 +168,12 @@ async def _looked_at(asked: _Asked) -> tuple[str, list[Subject]]:
 
 
 def _answer(question: str) -> str:
-    try:
-        return str(typer.prompt(question, default="", show_default=False, err=True)).strip()
-    except typer.Abort as error:
-        raise failed("\nnothing was written; --comment and --yes do not ask") from error
+    """Asked on stderr; what libraries ask with leaves a blank on stdout, which has the result alone."""
+    typer.echo(f"{question}: ", nl=False, err=True)
+    line = sys.stdin.readline()
+    if not line:
+        raise failed("\nnothing was written; --comment and --yes do not ask")
+    return line.strip()
 
 
 def _have_it_confirmed(asked: _Asked, count: int, user: str) -> None:
