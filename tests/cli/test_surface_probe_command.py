@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from adapters.mcp_stage import Asked, Behaviour, Line, Stage, handshake, stateless
+from adapters.test_mcp_tls import OTHER, OURS
 from leasehold.cli.app import app
 from leasehold.core.surface import surface_digest
 from leasehold.core.surface_saved import from_saved
@@ -29,9 +31,9 @@ for line in sys.stdin:
 
 
 @contextmanager
-def served(behaviour: Behaviour) -> Iterator[Stage]:
+def served(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[Stage]:
     """A server in a loop of its own: the command has one, too."""
-    stage, up, over = Stage(behaviour), threading.Event(), asyncio.Event()
+    stage, up, over = Stage(behaviour, tls), threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
@@ -82,6 +84,25 @@ def test_headers_come_from_options_files_and_standard_input(tmp_path: Path) -> N
     assert {asked.headers["authorization"] for asked in stage.asked} == {f"Bearer {SECRET}"}
     assert stage.asked[0].headers["x-tenant"] == "acme"
     assert SECRET not in from_file.stdout
+
+
+def test_the_ca_and_the_client_certificate_come_from_files(tmp_path: Path) -> None:
+    context = OURS.server(tmp_path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=OTHER.pem)
+    certificate, key = OTHER.pair("agent")
+    files = {"ca.pem": OURS.pem, "cert.pem": certificate, "key.pem": key, "both.pem": certificate + key}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    ca, cert, alone, both = (f"{tmp_path}/{name}" for name in ("ca.pem", "cert.pem", "key.pem", "both.pem"))
+    with served(stateless(), tls=context) as stage:
+        apart = run(stage.url, "--allow-loopback", "--ca", ca, "--cert", cert, "--key", alone)
+        together = run(stage.url, "--allow-loopback", "--ca", ca, "--cert", both)
+        unbelieved = run(stage.url, "--allow-loopback", "--cert", both)
+    assert (apart.exit_code, together.exit_code) == (0, 0), apart.stderr + together.stderr
+    assert json.loads(apart.stdout)["identity"]["tlsIssuer"] == "Acme Trust Services"
+    assert unbelieved.exit_code == 1
+    assert unbelieved.stderr.startswith("TLSFailed: ")
 
 
 def test_a_failure_is_a_reason_on_standard_error_and_nothing_else() -> None:

@@ -8,6 +8,7 @@ from leasehold.core.hidden_text import hidden
 from leasehold.core.side_by_side import LONGEST_VALUE, NOTHING, Row, side_by_side
 from leasehold.core.surface import Surface, surface_digest
 from leasehold.core.surface_compare import compare
+from leasehold.core.surface_facets import Facet
 from leasehold.core.wire_json import JsonObject
 from mcp_surfaces import REFUND, SEARCH, a_surface, edited, saved, surfaces
 from strategies import EACH
@@ -75,6 +76,13 @@ def test_of_long_texts_only_what_changed_is_shown_with_what_is_around_it() -> No
     (row,) = side_by_side(old, new).changed[0].rows
     assert row.before == f"…{'a' * 59} good {'z' * 59}…"
     assert row.after == f"…{'a' * 59} evil {'z' * 59}…"
+
+
+def test_the_parts_of_a_tool_that_differ_are_named() -> None:
+    new = edited(SEARCH, description="Searches.", annotations={"readOnlyHint": False}, _meta={"a": 1})
+    (changed,) = side_by_side(OLD, saved(a_surface((new, REFUND)))).changed
+    assert changed.facets == (Facet.TEXT, Facet.HINTS, Facet.META)
+    assert side_by_side(NOTHING, OLD).changed[0].facets == ()
 
 
 def test_what_is_cut_is_said_and_can_be_had() -> None:

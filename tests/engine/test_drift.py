@@ -224,6 +224,61 @@ async def test_an_approval_of_another_surface_than_the_live_one_is_void() -> Non
 
 
 @in_virtual_time
+async def test_an_approval_that_names_no_surface_is_void_where_one_was_captured() -> None:
+    shop = Shop()
+    claimed = await shop.opened()
+    body = {
+        "metadata": {"name": "blind", "namespace": NAMESPACE},
+        "spec": {
+            "connection": claimed.metadata.name,
+            "reviewer": "alice@example.com",
+            "decision": "Approve",
+            "comment": "did not look",
+        },
+    }
+    said = shop.world.people.create(MCPConnectionReview.model_validate(body))
+    await passing(SOON)
+    judged = shop.world.people.find(said)
+    assert judged is not None
+    assert [(each.status, each.reason) for each in judged.status.conditions] == [("False", "AnotherSurface")]
+    assert shop.world.find(claimed).status.approval is None
+
+
+@in_virtual_time
+async def test_the_era_that_was_spoken_is_asked_for_first_the_next_time_also_after_a_restart() -> None:
+    shop = Shop()
+    await shop.opened()
+    await passing(INTERVAL)
+    assert [each.era_hint for each in shop.catalog.asked[:2]] == [None, FIRST.era]
+    assert await shop.world.engines[0].stop(5)
+    shop.world.engines.clear()
+    shop.catalog.asked.clear()
+    await shop.world.start()
+    await passing(INTERVAL)
+    assert {each.era_hint for each in shop.catalog.asked} == {FIRST.era}
+
+
+@in_virtual_time
+async def test_profiles_that_were_registered_together_are_not_probed_together() -> None:
+    shop = Shop()
+    for number in range(20):
+        other = shop.world.profile.to_wire()
+        other["metadata"] = {"name": f"other-{number}"}
+        other["spec"] |= {"url": f"https://other-{number}.example.com/mcp", "probe": {"intervalSeconds": 600}}
+        profile = shop.world.people.create(MCPServerProfile.model_validate(other))
+        shop.catalog.servers[profile.spec.url or ""] = FIRST
+    await shop.world.start()
+    await passing(SOON)
+    shop.catalog.asked.clear()
+    asked = []
+    for _ in range(120):
+        await passing(5)
+        asked.append(len({each.url for each in shop.catalog.asked if each.url != shop.url}))
+    assert asked[-1] == 20
+    assert len(set(asked)) > 5
+
+
+@in_virtual_time
 async def test_a_server_that_goes_back_is_clean_again() -> None:
     shop = Shop()
     claimed = await shop.approved()

@@ -100,7 +100,8 @@ def _summary(found: SideBySide) -> str:
 def _title(changed: Changed) -> str:
     what = f"{_ONE[changed.section]} {changed.item}" if changed.section in _ONE else "the server itself"
     kinds = ", ".join(f"{kind}" for kind in changed.kinds) or "as sent, not as it counts"
-    return _line(f"{changed.drift_class:<9} {what}: {kinds}")
+    facets = f" (its {', '.join(changed.facets)})" if changed.facets else ""
+    return _line(f"{changed.drift_class:<9} {what}{facets}: {kinds}")
 
 
 def _table(changed: Changed, *, full: bool) -> str:

@@ -12,6 +12,7 @@ from leasehold.core.hidden_text import visible
 from leasehold.core.json_paths import pointer, same
 from leasehold.core.surface import Surface
 from leasehold.core.surface_compare import Pair, compare, pairs_that_differ, sizes
+from leasehold.core.surface_facets import Facet, facet_digests
 from leasehold.core.surface_saved import Saved
 from leasehold.core.wire_json import JsonObject, JsonValue
 
@@ -46,6 +47,8 @@ class Changed:
     item: str
     findings: tuple[Finding, ...]
     rows: tuple[Row, ...]
+    facets: tuple[Facet, ...] = ()
+    """The parts of a tool that differ, by their digests."""
 
     @property
     def kinds(self) -> tuple[FindingKind, ...]:
@@ -86,13 +89,23 @@ def _changed(pairs: Sequence[Pair], findings: Sequence[Finding], longest: int | 
     for finding in findings:
         by_item.setdefault((_section_of(finding), finding.item), []).append(finding)
     rows: dict[tuple[str, str], list[Row]] = {key: [] for key in by_item}
+    facets: dict[tuple[str, str], set[Facet]] = {}
     for pair in pairs:
-        told = rows.setdefault((pair.section, visible(pair.name)), [])
+        key = (pair.section, visible(pair.name))
+        told = rows.setdefault(key, [])
         told += _rows(pair.old, pair.new, longest)
-    for (section, item), found in rows.items():
-        about = tuple(by_item.get((section, item), ()))
+        facets.setdefault(key, set()).update(_facets(pair))
+    for key, found in rows.items():
+        about = tuple(by_item.get(key, ()))
         if found or about:
-            yield Changed(section, item, about, tuple(found))
+            differing = tuple(each for each in Facet if each in facets.get(key, ()))
+            yield Changed(*key, about, tuple(found), differing)
+
+
+def _facets(pair: Pair) -> Iterator[Facet]:
+    if pair.section == "tools" and pair.old is not None and pair.new is not None:
+        was, now = facet_digests(pair.old), facet_digests(pair.new)
+        yield from (facet for facet in Facet if was[facet] != now[facet])
 
 
 def _section_of(finding: Finding) -> str:
