@@ -106,6 +106,11 @@ def test_a_team_sees_one_connection_on_one_screen(commands: Commands, claimed: s
     assert done.status == 0, done.err
     assert done.out.startswith(f"{claimed}/cli-wiki: not known to the operator")
     assert "carol" in done.out
+    named = commands.run("status", f"{claimed}/cli-wiki", "-n", "default")
+    assert named.out.startswith(f"{claimed}/cli-wiki: not known to the operator")
+    on_call = commands.run("status", "cli-wiki", "--context", "security")
+    assert on_call.status == 0, on_call.err
+    assert 'User "security" cannot list resource "mcpconnectionreviews"' in on_call.out
     gone = commands.run("status", "cli-none")
     assert (gone.status, gone.out) == (1, "")
     assert gone.err == f"There is no MCPConnection cli-none in namespace {claimed}.\n"
@@ -199,9 +204,12 @@ def test_a_target_is_matched_by_the_url_of_the_registered_profile(
     people.create(a_profile())
     words = ("breakglass", "--reason", "a leak", "--context", "security", *QUICK)
     try:
-        for url, count in (("https://orders-mcp.tools.svc/*", 1), ("https://other.example/mcp", 0)):
+        for url, said in (
+            ("https://orders-mcp.tools.svc/*", "1 connection matches"),
+            ("https://other.example/mcp", "0 connections match"),
+        ):
             shown = commands.run(*words, "--server-url", url, "-n", claimed, "-l", "tier", stdin="no\n")
-            assert f"security: {count} connections match now" in shown.err
+            assert f"security: {said} now" in shown.err
     finally:
         people.plane.kubectl("delete", "mcpserverprofile", "orders-read")
 

@@ -12,6 +12,7 @@ from leasehold.api.review import MCPConnectionReview
 from leasehold.cli.connection_list import COLUMNS
 from leasehold.cli.output import Format, as_rows
 from leasehold.cli.status_page import distance, status_page
+from leasehold.core.faults import NeedsPerson
 from objects import NOON, a_connection, a_ready_condition, an_entry
 
 DIGEST = "sha256:" + "a" * 64
@@ -150,6 +151,12 @@ def test_reviews_are_the_connections_own_newest_first_and_say_whether_they_count
     assert "no: AnotherSurface" in lines[2]
     assert lines[-1].strip() == "and 3 older"
     assert "none" in page(a_connection()).split("Reviews\n")[1]
+
+
+def test_reviews_that_cannot_be_read_are_not_none() -> None:
+    refused = NeedsPerson(Reason.REFUSED, "you may not list them")
+    printed = status_page(a_full_connection(), refused, NOON)
+    assert printed.endswith("Reviews\n  not known: you may not list them\n")
 
 
 def test_a_connection_that_nobody_has_looked_at_has_a_page() -> None:

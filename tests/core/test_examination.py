@@ -93,7 +93,7 @@ def _unbound(policies: Manifests, bindings: Manifests) -> None:
 
 
 def _warning_only(policies: Manifests, bindings: Manifests) -> None:
-    bindings["leasehold-secrets"]["spec"]["validationActions"] = ["Warn", "Audit"]
+    bindings["leasehold-secrets"]["spec"]["validationActions"] = ["Audit"]
 
 
 def _narrowed(policies: Manifests, bindings: Manifests) -> None:

@@ -296,6 +296,20 @@ MUTANTS = (
         "if False:",
         ("tests/core/test_drift_standing.py", "tampered_with"),
     ),
+    Mutant(
+        "command line: breakglass goes on although the target was not typed",
+        "operator/leasehold/cli/breakglass.py",
+        "    if typed.strip() != word:",
+        "    if False:",
+        ("tests/cli/test_breakglass_in_trouble.py", "unless_the_target_is_typed"),
+    ),
+    Mutant(
+        "command line: a revocation whose answer was lost is given up",
+        "operator/leasehold/cli/breakglass_clusters.py",
+        "            if there is None or there.spec != wanted.spec:",
+        "            if True:",
+        ("tests/cli/test_breakglass_in_trouble.py", "answer_was_lost"),
+    ),
 )
 
 

@@ -5,6 +5,7 @@ What a person reads on the way goes to stderr; stdout has the result alone."""
 import asyncio
 import re
 import secrets
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -134,13 +135,11 @@ def breakglass(
         raise refused(f"{option}: {first['msg']}") from error
     surveys = asyncio.run(survey(kubeconfig, list(dict.fromkeys(context or ())) or [None], target))
     _show(target, surveys)
-    if all(each.user is None for each in surveys):
+    if not any(each.is_known for each in surveys):
         raise failed("no cluster can be told; docs/breakglass.md says how to end credentials without one")
     if not yes:
         _have_it_typed(target)
-    outcomes = asyncio.run(
-        throw(kubeconfig, surveys, name or _a_name(incident), spec, timeout, lambda line: _say(line))
-    )
+    outcomes = asyncio.run(throw(kubeconfig, surveys, name or _a_name(incident), spec, timeout, _say))
     typer.echo(as_rows(outcomes, COLUMNS, output), nl=False)
     _tell_what_is_alive(outcomes)
     raise typer.Exit(_exit_code(outcomes))
@@ -159,7 +158,13 @@ def _show(target: RevocationTarget, surveys: Sequence[Survey]) -> None:
         if each.matched is None:
             _say(f"{each.context}: not known what matches: {each.trouble}")
         else:
-            _say(f"{each.context}: {len(each.matched)} connections match now, and so will new ones")
+            count = len(each.matched)
+            match = "1 connection matches" if count == 1 else f"{count} connections match"
+            _say(f"{each.context}: {match} now, and new ones would, too")
+        if each.unreadable:
+            _say(
+                f"{each.context}: {each.unreadable} more cannot be read by this version, and may match as well"
+            )
 
 
 def _shown(context: str, connection: MCPConnection) -> tuple[str, ...]:
@@ -169,13 +174,12 @@ def _shown(context: str, connection: MCPConnection) -> tuple[str, ...]:
 
 
 def _have_it_typed(target: RevocationTarget) -> None:
+    """Asked on stderr, for stdout has the result alone."""
     word = word_for(target)
-    try:
-        typed = typer.prompt(
-            f"Type {visible(word, LONGEST_LINE)} to stop them", default="", show_default=False, err=True
-        )
-    except typer.Abort as error:
-        raise failed("\nnothing was stopped; --yes does not ask") from error
+    typer.echo(f"Type {visible(word, LONGEST_LINE)} to stop them: ", nl=False, err=True)
+    typed = sys.stdin.readline()
+    if not typed:
+        raise failed("\nnothing was typed, and nothing was stopped; --yes does not ask")
     if typed.strip() != word:
         raise failed("that is not the target: nothing was stopped")
 

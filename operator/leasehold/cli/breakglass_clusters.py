@@ -5,7 +5,7 @@ revocation whose answer was lost is there is looked up by its name, which nobody
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from leasehold.api.base import ConditionStatus, ObjectMeta
 from leasehold.api.connection import MCPConnection
 from leasehold.api.hold import Hold
 from leasehold.api.profile import MCPServerProfile
+from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MCPRevocation, MCPRevocationSpec, RevocationTarget
 from leasehold.cli.access import Access, opened
 from leasehold.core import ledger
@@ -31,11 +32,15 @@ Say = Callable[[str], None]
 class Survey:
     """A cluster before the switch is thrown."""
 
+    asked: str | None
+    """The context as it was asked for; None: the current one."""
     context: str
-    user: str | None
-    """Who we are there; None: it cannot be reached, or does not know us."""
-    matched: tuple[MCPConnection, ...] | None
+    is_known: bool
+    """It was reached, and knows us."""
+    matched: tuple[MCPConnection, ...] | None = None
     """None: they cannot be listed, which stops nobody."""
+    unreadable: int = 0
+    """Connections that this version cannot read; the operator's may."""
     trouble: str = ""
 
 
@@ -75,19 +80,24 @@ async def survey(
 
 
 async def _surveyed(kubeconfig: Path | None, context: str | None, target: RevocationTarget) -> Survey:
-    name, user = context or "", None
+    seen = Survey(context, context or "the current context", is_known=False)
     try:
         async with opened(kubeconfig, context) as access:
-            name, user = access.context, await access.cluster.user_name()
-            return Survey(name, user, await _matched(access, target))
+            seen = replace(seen, context=access.context)
+            await access.cluster.user_name()
+            seen = replace(seen, is_known=True)
+            connections, unreadable = await access.cluster.list_all(MCPConnection)
+            profiles, _ = await access.cluster.list_all(MCPServerProfile)
+            matched = _matched(target, connections, profiles)
+            return replace(seen, matched=matched, unreadable=len(unreadable))
     except Fault as fault:
-        return Survey(name or "the current context", user, None, fault.message)
+        return replace(seen, trouble=fault.message)
 
 
-async def _matched(access: Access, target: RevocationTarget) -> tuple[MCPConnection, ...]:
+def _matched(
+    target: RevocationTarget, connections: Sequence[MCPConnection], profiles: Sequence[MCPServerProfile]
+) -> tuple[MCPConnection, ...]:
     """By the very code by which the operator matches."""
-    connections, _ = await access.cluster.list_all(MCPConnection)
-    profiles, _ = await access.cluster.list_all(MCPServerProfile)
     urls = {profile.metadata.name: profile.spec.url for profile in profiles}
     return tuple(each for each in connections if matches(target, each, urls.get(each.spec.profile)))
 
@@ -109,16 +119,11 @@ async def throw(
 async def _thrown(
     kubeconfig: Path | None, surveyed: Survey, name: str, spec: MCPRevocationSpec, seconds: float, say: Say
 ) -> Outcome:
-    context = surveyed.context
-    if surveyed.user is None:
-        return Outcome(context, None, trouble=surveyed.trouble)
-    wanted = MCPRevocation(
-        metadata=ObjectMeta(name=name), spec=spec.model_copy(update={"requested_by": surveyed.user})
-    )
-    thrown = None
+    """What could not be reached a moment ago is tried all the same."""
+    context, thrown = surveyed.context, None
     try:
-        async with opened(kubeconfig, context) as access:
-            thrown = await _created(access, wanted)
+        async with opened(kubeconfig, surveyed.asked) as access:
+            thrown = await _created(access, name, spec)
             say(f"{context}: {name} is created, and nothing more is minted for what it matches")
             thrown = await _followed(access, thrown, seconds, say)
             return Outcome(context, thrown, await _alive(access, thrown, surveyed))
@@ -126,9 +131,12 @@ async def _thrown(
         return Outcome(context, thrown, trouble=fault.message)
 
 
-async def _created(access: Access, wanted: MCPRevocation) -> MCPRevocation:
+async def _created(access: Access, name: str, spec: MCPRevocationSpec) -> MCPRevocation:
     for attempt in range(1, ATTEMPTS + 1):
+        wanted = MCPRevocation(metadata=ObjectMeta(name=name), spec=spec)
         try:
+            user = await access.cluster.user_name()
+            wanted = wanted.model_copy(update={"spec": spec.model_copy(update={"requested_by": user})})
             return await access.cluster.create(wanted)
         except Conflict:
             there = await access.cluster.get(MCPRevocation, wanted.metadata.name)
@@ -166,6 +174,10 @@ def progress_of(revocation: MCPRevocation) -> str:
 
 
 async def _alive(access: Access, revocation: MCPRevocation, surveyed: Survey) -> tuple[Alive, ...]:
+    """As their status says, which may be a moment behind what the revocation has as proven dead already."""
+    told = condition_of(revocation.status.conditions, "Complete")
+    if told is not None and told.reason in (Reason.VERIFIED, Reason.NOTHING_MATCHED):
+        return ()
     meant = {connection.key for connection in surveyed.matched or ()}
     connections, _ = await access.cluster.list_all(MCPConnection)
     now = access.cluster.clock.now()
@@ -181,12 +193,11 @@ def _still_alive(
     context: str, connection: MCPConnection, hold: Hold | None, now: datetime | None
 ) -> Alive | None:
     status = connection.status
-    without_end = (hold is not None and hold.without_end) or any(
-        entry.expiry_time is None or ledger.cannot_end(entry) for entry in status.ledger
-    )
+    without_end = (hold is not None and hold.without_end) or any(map(ledger.cannot_end, status.ledger))
     ends = [entry.expiry_time for entry in status.ledger] + [status.residual_exposure_until]
-    until = max((end for end in ends if end is not None and (now is None or end > now)), default=None)
-    if not without_end and until is None:
+    until = max((end for end in ends if end is not None), default=None)
+    is_over = until is None or (now is not None and until <= now)
+    if is_over and not without_end and not status.ledger:
         return None
     issued = condition_of(status.conditions, "CredentialIssued")
     return Alive(context, connection.key, None if without_end else until, issued.message if issued else "")

@@ -9,6 +9,7 @@ from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
 from leasehold.api.review import MCPConnectionReview
 from leasehold.cli.output import as_table
 from leasehold.core.conditions import condition_of
+from leasehold.core.faults import Fault
 from leasehold.core.hidden_text import visible
 from leasehold.core.next_step import next_step
 from leasehold.core.reviews import COUNTED
@@ -20,9 +21,10 @@ Row = tuple[str, str]
 
 
 def status_page(
-    connection: MCPConnection, reviews: Sequence[MCPConnectionReview], now: datetime | None
+    connection: MCPConnection, reviews: Sequence[MCPConnectionReview] | Fault, now: datetime | None
 ) -> str:
-    """The whole page; `now` is the API server's time, for the distances."""
+    """The whole page; `now` is the API server's time, for the distances. Reviews that could not be read are a
+    fault, which is no reason not to show the rest."""
     page = [*_headline(connection), ""]
     for title, rows in (
         ("Owner", _owner(connection)),
@@ -31,7 +33,11 @@ def status_page(
         ("Drift", _drift(connection, now)),
     ):
         page += [title, _indented(rows)]
-    page += ["Reviews", _reviews(connection, reviews)]
+    page.append("Reviews")
+    if isinstance(reviews, Fault):
+        page.append(f"  not known: {_line(reviews.message)}\n")
+    else:
+        page.append(_reviews(connection, reviews))
     return "\n".join(page)
 
 
@@ -121,7 +127,8 @@ def _drift(connection: MCPConnection, now: datetime | None) -> Iterator[Row]:
         for item in drift.findings:
             times = f" ({item.count} times)" if item.count > 1 else ""
             yield str(item.level), f"{item.kind} {item.item}{times}"
-    if reachable is not None and reachable.status is not ConditionStatus.TRUE:
+    known = told.reason if told is not None else None
+    if reachable is not None and reachable.status is not ConditionStatus.TRUE and reachable.reason != known:
         yield "probe", f"{reachable.reason}: {reachable.message}"
 
 

@@ -54,7 +54,10 @@ def unknown(check: str, words: str, advice: str = "") -> Checked:
 
 def kinds(definitions: Mapping[type[Resource], Mapping[str, Any] | None]) -> Checked:
     """The resource definitions, which decide what can be written at all."""
-    apply = "install the resource definitions of this version: kubectl apply --server-side -f crds/"
+    apply = (
+        "operator, command and resource definitions have to be of one version: kubectl apply --server-side "
+        "-f crds/ installs those of this command"
+    )
     missing = [kind.KIND for kind in KINDS if definitions[kind] is None]
     if missing:
         return bad("kinds", f"not installed: {', '.join(missing)}", apply)
