@@ -27,11 +27,12 @@ def diff(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Show what a connection's server exposes next to what was approved, and the review that approves it.
+    """Show what a server exposes next to what was approved.
 
-    What was hidden in a text is spelled out. Nothing is written. Exit status: 0 when nothing differs that a person
-    has to look at, or with --approve; 3 when something does, or nothing was approved or captured; 1 when it could
-    not be read; 2 when this was used wrongly.
+    Below it stands the review that approves what is live. What hides in a text is spelled out. Nothing is written.
+
+    Exit status: 0 when nothing differs that a person has to look at, or with --approve; 3 when something does, or
+    nothing was approved or captured; 1 when it could not be read; 2 when this was used wrongly.
     """
 
     async def looked_at() -> tuple[Subject, str]:

@@ -96,10 +96,13 @@ def approve(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Approve connections: their leases begin anew, and what their servers expose now is what was approved.
+    """Approve connections, in your own name.
 
-    What differs is shown first, once for all connections that share it. Exit status: 0 when every approval counts;
-    3 when one is void, or was not judged in time; 1 when one could not be written; 2 when this was used wrongly.
+    Their leases begin anew, and what their servers expose now is what was approved. What differs is shown first,
+    once for all connections that share it.
+
+    Exit status: 0 when every approval counts; 3 when one is void, or was not judged in time; 1 when one could not
+    be written; 2 when this was used wrongly.
     """
     cluster = (kubeconfig, context, namespace)
     wanted = (name, selector, all_namespaces, comment, ticket, yes, full, timeout, output, cluster)
@@ -120,9 +123,13 @@ def reject(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Reject connections: their credentials end, and a connection of that name gets none, until it is approved.
+    """Reject connections, in your own name.
 
-    What differs is shown first, once for all connections that share it. Exit status: as of approve.
+    Their credentials end, and no connection of that name gets one until it is approved. What differs is shown
+    first, once for all connections that share it.
+
+    Exit status: 0 when every rejection counts; 3 when one is void, or was not judged in time; 1 when one could not
+    be written; 2 when this was used wrongly.
     """
     cluster = (kubeconfig, context, namespace)
     wanted = (name, selector, all_namespaces, comment, ticket, yes, full, timeout, output, cluster)
