@@ -339,6 +339,13 @@ MUTANTS = (
         ("tests/engine/test_drift.py", "credential_of_another_profile"),
     ),
     Mutant(
+        "drift: what was supplied for a command counts as seen",
+        ENGINE + "prober.py",
+        "await self._captures.took(profile, supplied, SUPPLIED)",
+        'await self._captures.took(profile, supplied, (ConditionStatus.TRUE, Reason.CAPTURED, ""))',
+        ("tests/engine/test_supplied_surfaces.py", "never_counts_as_seen"),
+    ),
+    Mutant(
         "snapshot: what somebody has approved is collected",
         ENGINE + "snapshots.py",
         "for digest in approved_digests(reviewed(connection, reviews), profile):",

@@ -7,9 +7,11 @@ import typer
 from leasehold.cli.bootstrap import bootstrap
 from leasehold.cli.breakglass import breakglass
 from leasehold.cli.connection_list import list_connections
+from leasehold.cli.diff import diff
 from leasehold.cli.doctor import doctor
 from leasehold.cli.import_command import import_
 from leasehold.cli.lift import lift
+from leasehold.cli.review import approve, reject
 from leasehold.cli.status import status
 from leasehold.cli.heartbeat import heartbeat
 from leasehold.cli.surface import surface
@@ -24,6 +26,9 @@ app = typer.Typer(
 )
 app.command("list")(list_connections)
 app.command()(status)
+app.command()(diff)
+app.command()(approve)
+app.command()(reject)
 app.command()(breakglass)
 app.command()(lift)
 app.command()(doctor)

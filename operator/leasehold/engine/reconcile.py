@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from leasehold.api.base import Condition, whole_seconds
-from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
+from leasehold.api.connection import Assurance, EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
@@ -129,6 +129,8 @@ class Reconciler:
         self._report(connection, work)
         if _has_drifted_anew(connection.status, work.connection.status):
             self._reporter.drifted(work.connection, observed.drift.paths if observed.drift else ())
+        if _is_asserted_anew(connection.status, work.connection.status):
+            self._reporter.asserted_by_git(work.connection)
         if again or _changed_meanwhile(observed.connection, work.connection):
             return AT_ONCE
         following = self._next(replace(after, connection=work.connection), decided_at=observed.now)
@@ -307,6 +309,11 @@ def _has_drifted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -
         return False
     told = (now.live_digest, now.approved_digest, now.level)
     return was is None or told != (was.live_digest, was.approved_digest, was.level)
+
+
+def _is_asserted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:
+    was, now = before.surface_approval, after.surface_approval
+    return now is not None and now.assurance is Assurance.ASSERTED_BY_GIT and was != now
 
 
 def _is_over(work: Work, plan: Plan) -> bool:
