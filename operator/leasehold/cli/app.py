@@ -9,11 +9,11 @@ from leasehold.cli.breakglass import breakglass
 from leasehold.cli.connection_list import list_connections
 from leasehold.cli.diff import diff
 from leasehold.cli.doctor import doctor
+from leasehold.cli.heartbeat import heartbeat
 from leasehold.cli.import_command import import_
 from leasehold.cli.lift import lift
 from leasehold.cli.review import approve, reject
 from leasehold.cli.status import status
-from leasehold.cli.heartbeat import heartbeat
 from leasehold.cli.surface import surface
 from leasehold.cli.surface_probe import probe
 
