@@ -57,7 +57,7 @@ def test_a_kubeconfig_that_is_not_there(
 ) -> None:
     monkeypatch.setenv("LEASEHOLD_KUBECONFIG", f"{kubeconfig}-of-tomorrow")
     assert main() == CANNOT_START
-    assert_it_blames("LEASEHOLD_KUBECONFIG", "there is no kubeconfig", capfd)
+    assert_it_blames("LEASEHOLD_KUBECONFIG", "no such file", capfd)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_kubeconfig_that_is_not_there(
 def test_a_kubeconfig_that_is_none(kubeconfig: Path, text: str, capfd: pytest.CaptureFixture[str]) -> None:
     kubeconfig.write_text(text)
     assert main() == CANNOT_START
-    assert_it_blames("LEASEHOLD_KUBECONFIG", "is no kubeconfig that can be used", capfd)
+    assert_it_blames("LEASEHOLD_KUBECONFIG", str(kubeconfig), capfd)
 
 
 def test_neither_a_kubeconfig_nor_a_pod(

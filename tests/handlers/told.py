@@ -14,7 +14,7 @@ SECONDS = 60
 class Told:
     """What a watcher told the engine's event loop, and the threads that it needed."""
 
-    def __init__(self, kubeconfig: str) -> None:
+    def __init__(self, kubeconfig: str, *namespaces: str) -> None:
         self.events: list[WatchEvent] = []
         self.failures: list[Exception] = []
         self.threads_before = set(threading.enumerate())
@@ -22,7 +22,7 @@ class Told:
         self.engine = threading.Thread(target=self.loop.run_forever, name="engine", daemon=True)
         self.engine.start()
         self.wrong_thread: list[str] = []
-        self.watcher = Watcher(kubeconfig, self.loop, self._take, self.failures.append)
+        self.watcher = Watcher(kubeconfig, self.loop, self._take, self.failures.append, namespaces)
         self.watcher.start()
 
     def _take(self, event: WatchEvent) -> None:

@@ -3,16 +3,19 @@
 The token of a pod is replaced about every hour, and a kubeconfig may name a token file or a login program:
 whoever reads a token once is logged out later. Both are therefore asked again on the way."""
 
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import yaml
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config_from_dict
 
+from leasehold.adapters.cluster_kubeconfig import KubeContext, read_context
 from leasehold.api.reasons import Reason
 from leasehold.core.faults import NeedsPerson
 
@@ -28,18 +31,26 @@ class Connection(RESTClientObject):
     async def from_kubeconfig(cls, path: str, context: str | None = None) -> "Connection":
         """As kubectl would connect with this file; the file is never written back.
 
-        :raises NeedsPerson: there is no such file, or it is no kubeconfig
+        :raises NeedsPerson: the file is not there, or says nothing that could be used
+        """
+        return await cls.from_context(read_context([Path(path)], context))
+
+    @classmethod
+    async def from_context(cls, context: KubeContext) -> "Connection":
+        """As kubectl would connect with this context.
+
+        :raises NeedsPerson: it cannot be used, or its login program gives no login
         """
         configuration = _configuration()
-        _must_exist(path)
-        try:
-            loader = await load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=path, context=context, client_configuration=configuration, persist_config=False
-            )
-        except ConfigException as error:
-            raise _no_login(f"{path} is no kubeconfig that can be used: {error}") from error
-        except (OSError, yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise _no_login(f"{path} is no kubeconfig that can be used ({type(error).__name__})") from error
+        with _what_is_logged() as said:
+            try:
+                loader = await load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+                    context.config, client_configuration=configuration
+                )
+            except (ConfigException, OSError, ValueError, TypeError, AttributeError) as error:
+                raise _unfit(context, str(error)) from error
+        if said:
+            raise _unfit(context, "; ".join(said))
         loaded_at = time.monotonic()
 
         async def log_in_again(current: Configuration) -> None:
@@ -61,7 +72,8 @@ class Connection(RESTClientObject):
         try:
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except (ConfigException, OSError) as error:
-            raise _no_login(f"no kubeconfig is named, and this is no pod with a token: {error}") from error
+            message = f"no kubeconfig is named, and this is no pod with a token: {error}"
+            raise NeedsPerson(Reason.CLUSTER_UNAVAILABLE, message) from error
         return cls(configuration)
 
     @classmethod
@@ -102,14 +114,26 @@ class Connection(RESTClientObject):
         return session
 
 
-def _must_exist(kubeconfig: str) -> None:
-    """The library takes a missing file for an empty one."""
-    if not Path(kubeconfig).exists():
-        raise _no_login(f"there is no kubeconfig {kubeconfig}")
+@contextmanager
+def _what_is_logged() -> Iterator[list[str]]:
+    """What the library has to say of a login program that fails: it only logs that, and goes on as nobody."""
+    said: list[str] = []
+
+    def take(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            said.append(record.getMessage())
+        return record.levelno < logging.ERROR
+
+    library = logging.getLogger(load_kube_config_from_dict.__module__)
+    library.addFilter(take)
+    try:
+        yield said
+    finally:
+        library.removeFilter(take)
 
 
-def _no_login(why: str) -> NeedsPerson:
-    return NeedsPerson(Reason.CLUSTER_UNAVAILABLE, f"No login for the API server: {why.rstrip('.')}.")
+def _unfit(context: KubeContext, why: str) -> NeedsPerson:
+    return NeedsPerson(Reason.CLUSTER_UNAVAILABLE, f"context {context.name} of the kubeconfig: {why}")
 
 
 def _configuration() -> Configuration:
