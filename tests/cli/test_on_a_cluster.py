@@ -106,6 +106,8 @@ def test_a_team_sees_one_connection_on_one_screen(commands: Commands, claimed: s
     assert done.status == 0, done.err
     assert done.out.startswith(f"{claimed}/cli-wiki: not known to the operator")
     assert "carol" in done.out
+    named = commands.run("status", f"{claimed}/cli-wiki", "-n", "default")
+    assert named.out.startswith(f"{claimed}/cli-wiki: not known to the operator")
     on_call = commands.run("status", "cli-wiki", "--context", "security")
     assert on_call.status == 0, on_call.err
     assert 'User "security" cannot list resource "mcpconnectionreviews"' in on_call.out

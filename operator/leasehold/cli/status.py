@@ -15,28 +15,26 @@ Reviews = list[MCPConnectionReview] | Fault
 Seen = tuple[MCPConnection, Reviews, datetime | None]
 
 
-async def existing(access: Access, name: str) -> MCPConnection:
-    """The connection of that name.
-
-    :raises Vanished: there is none, or none any more
-    """
-    found = await access.cluster.get(MCPConnection, name, access.namespace)
+async def _existing(access: Access, name: str) -> MCPConnection:
+    namespace, _, bare = name.rpartition("/")
+    namespace = namespace or access.namespace
+    found = await access.cluster.get(MCPConnection, bare, namespace)
     if found is None:
-        raise Vanished(f"There is no MCPConnection {name} in namespace {access.namespace}.")
+        raise Vanished(f"There is no MCPConnection {bare} in namespace {namespace}.")
     return found
 
 
-async def _reviews(access: Access) -> Reviews:
+async def _reviews(access: Access, namespace: str) -> Reviews:
     """Whoever breaks glass may read connections, and not what people have said about them."""
     try:
-        reviews, _ = await access.cluster.list_all(MCPConnectionReview, access.namespace)
+        reviews, _ = await access.cluster.list_all(MCPConnectionReview, namespace)
     except Fault as fault:
         return fault
     return reviews
 
 
 def status(
-    name: Annotated[str, typer.Argument(help="The MCPConnection.")],
+    name: Annotated[str, typer.Argument(help="The MCPConnection, as NAMESPACE/NAME, or NAME with -n.")],
     namespace: Namespace = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -49,7 +47,8 @@ def status(
 
     async def seen() -> Seen:
         async with opened(kubeconfig, context, namespace) as access:
-            connection = await existing(access, name)
-            return connection, await _reviews(access), access.cluster.clock.now()
+            connection = await _existing(access, name)
+            reviews = await _reviews(access, connection.metadata.namespace)
+            return connection, reviews, access.cluster.clock.now()
 
     typer.echo(status_page(*run(seen())), nl=False)
