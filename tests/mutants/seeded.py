@@ -364,7 +364,7 @@ MUTANTS = (
         "operator/leasehold/core/import_arguments.py",
         "        return text if text in HARMLESS or NUMBER.match(text) or is_plain_path(text) else REDACTED",
         "        return text",
-        ("tests/core/test_import_discretion.py", "bare and argument"),
+        ("tests/core/test_import_corpus.py", "no_secret_of_a_file"),
     ),
     Mutant(
         "import fingerprints: anybody can compute them",
