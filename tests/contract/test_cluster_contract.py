@@ -15,10 +15,10 @@ from leasehold.api.names import FINALIZER, SecretAnnotation, SecretLabel
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MAX_PENDING_HOLDS
 from leasehold.api.store import MCPCredentialStore
-from leasehold.core.facts import EventType, SecretContent, SecretMeta, SecretState, SecretTouch
+from leasehold.core.facts import EventType, Heartbeat, SecretContent, SecretMeta, SecretState, SecretTouch
 from leasehold.core.faults import Conflict, NeedsPerson, TryLater, Vanished
 from leasehold.core.sealed import Sealed
-from objects import a_connection
+from objects import NOON, a_connection
 from shipped import ROOT, operator_token, shipped
 
 
@@ -101,6 +101,17 @@ def test_a_service_account_is_known_by_its_uid(world: World) -> None:
     found = world.run(lambda cluster: cluster.service_account(namespace, "support-bot"))
     assert found is not None
     assert found.uid == uid
+
+
+def test_a_heartbeat_says_when_it_was_renewed_to_the_microsecond(world: World) -> None:
+    namespace, renewed = world.people.namespace(), NOON + timedelta(microseconds=123456)
+    assert world.run(lambda cluster: cluster.heartbeat(namespace, "orders")) is None
+    for moment in (renewed, renewed + timedelta(hours=1), None):
+        world.people.renew(namespace, "orders", moment)
+        assert world.run(lambda cluster: cluster.heartbeat(namespace, "orders")) == Heartbeat(moment)
+    world.people.delete_lease(namespace, "orders")
+    assert world.run(lambda cluster: cluster.heartbeat(namespace, "orders")) is None
+    assert world.run(lambda cluster: cluster.heartbeat("no-such-namespace", "orders")) is None
 
 
 # status: the compare-and-swap

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from leasehold.api.base import Condition, whole_seconds
-from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
+from leasehold.api.connection import Assurance, EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
+from leasehold.core.checks import denies
 from leasehold.core.decide import decide, next_wake
 from leasehold.core.faults import Fault, Vanished
 from leasehold.core.observation import Observation
@@ -25,6 +26,7 @@ from leasehold.engine.report import Reporter
 from leasehold.engine.revoke import Revoker
 from leasehold.engine.secrets import Secrets
 from leasehold.engine.service_accounts import ServiceAccounts
+from leasehold.engine.usage import UseWatch
 from leasehold.engine.work import LostRace, Work
 from leasehold.ports import Cluster
 
@@ -65,6 +67,7 @@ class Reconciler:
         secrets: Secrets,
         recovery: Recovery,
         reporter: Reporter,
+        uses: UseWatch,
     ) -> None:
         self._cluster = cluster
         self._inventory = inventory
@@ -76,6 +79,7 @@ class Reconciler:
         self._secrets = secrets
         self._recovery = recovery
         self._reporter = reporter
+        self._uses = uses
         self.released: set[str] = set()
         """Uids of those whose finalizer is off, or may be: nothing of them is alive, or it was given up. Noted
         ahead of the request, for the watch may tell of the deletion before the request is answered."""
@@ -95,7 +99,10 @@ class Reconciler:
         work = Work(self._cluster, self._inventory, connection)
         work.set_reviews(observed.connection.status.approval, observed.connection.status.rejection)
         work.set_holds(observed.holds)
+        work.set_use(observed.use)
         try:
+            if _became_idle(connection.status, work.status):
+                await work.commit()  # what one look has found is on record before anything ends by it
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
                 if _others_keep_it(work.connection):  # it stays, and has to say what is so
@@ -105,6 +112,7 @@ class Reconciler:
                 await work.release()
                 self._forget_what_left(connection, work)
                 self._inspector.forget(connection.metadata.uid)
+                self._uses.forget(connection.metadata.uid)
                 return Again(None)
             after = self._afterwards(observed, work)
             work.status = project(after, fault)
@@ -119,6 +127,8 @@ class Reconciler:
         self._report(connection, work)
         if _has_drifted_anew(connection.status, work.connection.status):
             self._reporter.drifted(work.connection, observed.drift.paths if observed.drift else ())
+        if _is_asserted_anew(connection.status, work.connection.status):
+            self._reporter.asserted_by_git(work.connection)
         if again or _changed_meanwhile(observed.connection, work.connection):
             return AT_ONCE
         following = self._next(replace(after, connection=work.connection), decided_at=observed.now)
@@ -248,17 +258,24 @@ class Reconciler:
             self._secrets.forget(before)
 
     def _report(self, before: MCPConnection, work: Work) -> None:
-        self._reporter.metrics.connection(work.connection)
-        was, ready = _ready(before.status), _ready(work.connection.status)
+        now = work.connection
+        self._reporter.metrics.connection(now)
+        used_before, used = _condition(before.status, "Used"), _condition(now.status, "Used")
+        if used is not None and (used_before is None or used_before.reason is not used.reason):
+            self._reporter.use_changed(now, used)
+        was, ready = _condition(before.status, "Ready"), _condition(now.status, "Ready")
+        if ready is not None and was is not None and denies(was) and not denies(ready):
+            approval = now.status.approval if now.status.approval != before.status.approval else None
+            self._reporter.restored(now, was, approval)
         if ready is None or (was is not None and was.reason is ready.reason):
             return
-        published = _published(work.connection.status) != _published(before.status)
+        published = _published(now.status) != _published(before.status)
         if ready.reason is not Reason.ACTIVE or not published:  # the Event of a mint says both
-            self._reporter.ready_changed(work.connection, ready.reason, ready.message)
+            self._reporter.ready_changed(now, ready.reason, ready.message)
 
     def _next(self, o: Observation, decided_at: datetime) -> Again:
         """A moment that came while the pass went on is due at once: its decision did not see it."""
-        moments = [next_wake(replace(o, now=decided_at))]
+        moments = [next_wake(replace(o, now=decided_at)), self._uses.due(o.connection, o.now)]
         if any(owes_login(entry) for entry in o.connection.status.ledger):
             moments.append(o.now + LOGIN_RETRY)
         if ledger.current(o.connection.status.ledger) is not None:
@@ -278,8 +295,13 @@ def _published(status: MCPConnectionStatus) -> int:
     return present.generation if present is not None else 0
 
 
-def _ready(status: MCPConnectionStatus) -> Condition | None:
-    return next((condition for condition in status.conditions if condition.type == "Ready"), None)
+def _condition(status: MCPConnectionStatus, kind: str) -> Condition | None:
+    return next((condition for condition in status.conditions if condition.type == kind), None)
+
+
+def _became_idle(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:
+    was, now = (each.use.idle_since if each.use is not None else None for each in (before, after))
+    return now is not None and now != was
 
 
 def _has_drifted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:
@@ -289,6 +311,11 @@ def _has_drifted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -
         return False
     told = (now.live_digest, now.approved_digest, now.level)
     return was is None or told != (was.live_digest, was.approved_digest, was.level)
+
+
+def _is_asserted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:
+    was, now = before.surface_approval, after.surface_approval
+    return now is not None and now.assurance is Assurance.ASSERTED_BY_GIT and was != now
 
 
 def _is_over(work: Work, plan: Plan) -> bool:

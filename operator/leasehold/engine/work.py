@@ -9,6 +9,7 @@ from leasehold.api.connection import (
     MCPConnectionStatus,
     ReviewRecord,
     SecretRecord,
+    UseRecord,
 )
 from leasehold.api.hold import Hold
 from leasehold.api.names import FINALIZER
@@ -65,6 +66,10 @@ class Work:
     def set_reviews(self, approval: ReviewRecord | None, rejection: ReviewRecord | None) -> None:
         """Change what people have said about the connection."""
         self.status = self.status.model_copy(update={"approval": approval, "rejection": rejection})
+
+    def set_use(self, use: UseRecord | None) -> None:
+        """Change what is known of the connection's use."""
+        self.status = self.status.model_copy(update={"use": use})
 
     def minting_from(self, store: MCPCredentialStore) -> AbstractContextManager[None]:
         """See `Inventory.minting_from`."""
