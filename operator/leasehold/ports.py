@@ -319,6 +319,14 @@ class Metrics(Protocol):
         """A connection was found to have drifted, or to have drifted further."""
         ...
 
+    def store(self, name: str, ready: bool, reason: Reason, irrevocable_leases: int | None) -> None:
+        """Whether a store can be used, and how many leases it has given up revoking; None: nobody knows."""
+        ...
+
+    def store_gone(self, name: str) -> None:
+        """A store is no more."""
+        ...
+
     def connection(self, connection: MCPConnection) -> None:
         """A connection as it is now."""
         ...
