@@ -351,7 +351,7 @@ async def test_an_orphan_that_could_not_be_revoked_at_once_stays_in_the_ledger_u
     world.vault.fail("revoke_accessor", TryLater(Reason.UNREACHABLE, "cut off"), times=2)
     await world.start()
     connection = world.claim()
-    await passing(1)
+    await passing(0.5)
     assert world.states(connection) == [(1, EntryState.REVOKING)]
     world.vault.roles.clear()
     await passing(30)

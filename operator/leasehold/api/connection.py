@@ -99,8 +99,8 @@ class MCPConnectionSpec(ApiModel):
     lease_duration_seconds: Annotated[Integer, Field(ge=10, le=31536000)] = 7776000
     """How long the connection may live, from its creation or its newest approval; may be lowered, never
     raised."""
-    idle_seconds: Annotated[Integer, Field(ge=3600, le=31536000)] = 5184000
-    """After how long without use it ends; only where use can be seen."""
+    idle_seconds: Annotated[Integer, Field(ge=10, le=31536000)] = 5184000
+    """After how long without use it ends; only where use can be seen. Longer than the heartbeat's interval."""
     suspend: Boolean = False
     """Stops the agent: the credential is revoked, and nothing is minted."""
     output: Output | None = None
@@ -197,10 +197,12 @@ class Backoff(ApiModel):
 
 
 class Assurance(StrEnum):
-    """How much a review is worth: the owner or the deputy answers for the connection, others act for them."""
+    """How much an approval is worth: the owner or the deputy answers for the connection, others act for them; Git
+    asserts for everybody, and names no person."""
 
     OWNER = "Owner"
     DELEGATE = "Delegate"
+    ASSERTED_BY_GIT = "AssertedByGit"
 
 
 class ReviewRecord(ApiModel):
@@ -216,6 +218,16 @@ class ReviewRecord(ApiModel):
     """When they said so, by the API server's clock."""
     surface_digest: SurfaceDigest | None = None
     """The surface that they had looked at."""
+
+
+class SurfaceApproval(ApiModel):
+    """By what the live surface counts as approved."""
+
+    digest: SurfaceDigest
+    """What was approved: the live surface, or one from which it differs in nothing that needs a person."""
+    assurance: Assurance
+    """Whose word it is: the owner's or deputy's (Owner), another reviewer's (Delegate), or the profile's
+    approvedSurface (AssertedByGit)."""
 
 
 MAX_DRIFT_FINDINGS = 20
@@ -260,6 +272,29 @@ class DriftRecord(ApiModel):
     """What differs, worst first."""
 
 
+class UseSource(StrEnum):
+    """Where evidence of use comes from."""
+
+    HEARTBEAT = "Heartbeat"
+    PROMETHEUS = "Prometheus"
+
+
+class UseRecord(ApiModel):
+    """Whether the connection is used, as a source of evidence tells it."""
+
+    source: UseSource
+    """Where the newest evidence comes from: Heartbeat (a Lease of the connection's name) or Prometheus."""
+    last_used_time: Time | None = None
+    """When it was used last; behind the truth by a tenth of idleSeconds, and by a day, at most. Absent: no use was
+    ever seen."""
+    observed_since: Time | None = None
+    """Since when a source tells of it; absent while none does."""
+    deadline_time: Time | None = None
+    """When it becomes Idle, unless it is used or approved before; absent while no source tells of it."""
+    idle_since: Time | None = None
+    """Since when it has been Idle; only an approval ends that."""
+
+
 class ServerFacts(ApiModel):
     """What a person needs to know of the profile."""
 
@@ -278,7 +313,8 @@ class ServerFacts(ApiModel):
 
 
 class MCPConnectionStatus(ApiModel):
-    """Authority (generation, ledger, secret, holds), observations (reviews, backoff), and a projection of both."""
+    """Authority (generation, ledger, secret, holds), observations (reviews, use, backoff), and a projection of
+    both."""
 
     last_generation: Annotated[Integer, Field(ge=0)] = 0
     """The newest mint; every new one gets the next number."""
@@ -295,10 +331,14 @@ class MCPConnectionStatus(ApiModel):
     """The newest approval; the lease runs from it."""
     rejection: ReviewRecord | None = None
     """The newest rejection, until an approval that is newer."""
+    use: UseRecord | None = None
+    """Whether it is used; absent where no source of evidence has ever told of it."""
     backoff: Backoff | None = None
     """Work that failed and is due again."""
     drift: DriftRecord | None = None
     """How the server's surface differs from what was approved; absent where it does not."""
+    surface_approval: SurfaceApproval | None = None
+    """By what the live surface counts as approved; absent where it does not."""
     revoked_certificate_until: Time | None = None
     """Until when a revoked certificate still convinces whoever does not ask for revocations."""
 

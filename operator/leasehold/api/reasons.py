@@ -36,10 +36,14 @@ class Reason(StrEnum):
     NOT_PROBEABLE = "NotProbeable"
     NO_CREDENTIAL = "NoCredential"
     CAPTURED = "Captured"
+    SUPPLIED = "Supplied"
     NO_APPROVED_SURFACE = "NoApprovedSurface"
     CLEAN = "Clean"
     BENIGN_DRIFT = "BenignDrift"
     NO_EVIDENCE_SOURCE = "NoEvidenceSource"
+    RECENTLY_USED = "RecentlyUsed"
+    NEVER_USED = "NeverUsed"
+    IDLE_SOON = "IdleSoon"
     WORKING = "Working"
     RETRYING = "Retrying"
     IN_USE = "InUse"
@@ -56,6 +60,7 @@ class Reason(StrEnum):
 
     # reviews
     APPROVED = "Approved"
+    ASSERTED_BY_GIT = "AssertedByGit"
     COUNTED = "Counted"
     REVIEWED_BY_AGENT = "ReviewedByAgent"
     NO_CONNECTION = "NoConnection"

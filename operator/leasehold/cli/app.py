@@ -7,8 +7,12 @@ import typer
 from leasehold.cli.bootstrap import bootstrap
 from leasehold.cli.breakglass import breakglass
 from leasehold.cli.connection_list import list_connections
+from leasehold.cli.diff import diff
 from leasehold.cli.doctor import doctor
+from leasehold.cli.heartbeat import heartbeat
+from leasehold.cli.import_command import import_
 from leasehold.cli.lift import lift
+from leasehold.cli.review import approve, reject
 from leasehold.cli.status import status
 from leasehold.cli.surface import surface
 from leasehold.cli.surface_probe import probe
@@ -22,12 +26,17 @@ app = typer.Typer(
 )
 app.command("list")(list_connections)
 app.command()(status)
+app.command()(diff)
+app.command()(approve)
+app.command()(reject)
 app.command()(breakglass)
 app.command()(lift)
 app.command()(doctor)
+app.command("import")(import_)
 app.add_typer(bootstrap, name="bootstrap")
 surface.command()(probe)
 app.add_typer(surface, name="surface")
+app.command()(heartbeat)
 
 
 @app.command()

@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
+from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -23,12 +24,19 @@ from leasehold.cli.ending import failed, refused
 from leasehold.core.faults import Fault
 from leasehold.core.probe import ClientCertificate, Probed, ProbeTarget
 from leasehold.core.sealed import Sealed
-from leasehold.core.surface_saved import to_saved
+from leasehold.core.surface_saved import to_patch, to_saved
 
 STDIN: Final = "-"
 MAX_SECONDS: Final = 600.0
 
 _URL: Final = TypeAdapter[str](ServerURL)
+
+
+class Output(StrEnum):
+    """How a surface is printed."""
+
+    JSON = "json"
+    PATCH = "patch"
 
 
 class WrongUse(ValueError):
@@ -59,6 +67,12 @@ def probe(
     stdio: Annotated[
         str | None, typer.Option(help="A command to start and to ask, instead of a URL.")
     ] = None,
+    output: Annotated[
+        Output,
+        typer.Option(
+            "--output", "-o", help="json is the saved surface; patch supplies a command's to its profile."
+        ),
+    ] = Output.JSON,
 ) -> None:
     """Print all that a server exposes, with its digest.
 
@@ -66,6 +80,8 @@ def probe(
     """
     limits = replace(ProbeLimits(), seconds=timeout)
     try:
+        if output is Output.PATCH and stdio is None:
+            raise WrongUse("-o patch goes with --stdio: the operator itself probes what has a URL")
         if stdio is not None:
             reading = capture(_command(stdio, url, transport, header, header_file, ca, cert, key), limits)
         else:
@@ -81,7 +97,8 @@ def probe(
         raise refused(f"{error.filename}: {error.strerror}") from error
     except ValueError as error:
         raise refused(str(error)) from error
-    typer.echo(_read(reading), nl=False)
+    saved = _read(reading)
+    typer.echo(to_patch(saved) if output is Output.PATCH else saved, nl=False)
 
 
 def _read(reading: Coroutine[Any, Any, Probed]) -> str:
