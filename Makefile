@@ -22,15 +22,23 @@ install: $(VENV)/.installed ## install the pinned Python packages into a virtual
 verify: install ## lint, types, layers and generated files: what every change must pass
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy operator tests examples dashboards
+	$(VENV)/bin/mypy operator charts tests examples dashboards
 	$(VENV)/bin/lint-imports
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate --check
+	PYTHONPATH=operator $(PY) -m leasehold.cli.reference --check
 	$(PY) -m dashboards --check
+	PYTHONPATH=operator:charts $(PY) -m chart_source --check
 
 .PHONY: generate
-generate: install ## write crds/, the API reference and the dashboards anew from code
+generate: install ## write anew what is made from code: crds/, references, dashboards, charts/manifests/
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate
+	PYTHONPATH=operator $(PY) -m leasehold.cli.reference
 	$(PY) -m dashboards
+	PYTHONPATH=operator:charts $(PY) -m chart_source
+
+.PHONY: docs
+docs: install ## build the documentation into build/site; any warning fails
+	$(VENV)/bin/sphinx-build --quiet -W --keep-going -c docs . build/site
 
 .PHONY: format
 format: install ## rewrite the code in the project's format

@@ -3,6 +3,7 @@
 Everything else that could be set is decided here, once, for everybody."""
 
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Self
@@ -13,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from leasehold.core.redaction import redacted
 
 PREFIX = "LEASEHOLD_"
+NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class BadSettings(ValueError):
@@ -25,6 +27,24 @@ def networks(given: str | None) -> tuple[IPv4Network | IPv6Network, ...]:
     :raises ValueError: one of them is none
     """
     return tuple(ip_network(part.strip()) for part in (given or "").split(",") if part.strip())
+
+
+def namespaces(given: str | None) -> tuple[str, ...]:
+    """The namespaces of a list with commas between, each once.
+
+    :raises ValueError: one of them cannot be the name of a namespace
+    """
+    names = tuple(dict.fromkeys(part.strip() for part in (given or "").split(",") if part.strip()))
+    for name in names:
+        if not NAMESPACE.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a namespace")
+    return names
+
+
+def _namespaces(given: str | None) -> str | None:
+    if given is not None and not namespaces(given):
+        raise ValueError("there is no namespace in it; leave it out for all namespaces")
+    return given
 
 
 def _networks(given: str | None) -> str | None:
@@ -46,7 +66,7 @@ def _http_url(given: str | None) -> str | None:
 class Settings(BaseModel):
     """The operator's settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kubeconfig: str | None = None
     """A kubeconfig; without it, the pod's own service account."""
@@ -54,12 +74,18 @@ class Settings(BaseModel):
     """The namespace of the operator's own service account."""
     service_account: str = "leasehold"
     """The operator's own service account, for which it asks its Vault login tokens."""
+    watch_namespaces: Annotated[str | None, AfterValidator(_namespaces)] = None
+    """The only namespaces whose connections are looked after, with commas between; without it, all of them."""
     listen_host: str = "0.0.0.0"  # noqa: S104  probes and scrapes come from other hosts
-    listen_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Where /metrics, /healthz and /readyz are."""
+    listen_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """At which port; 0 takes a free one."""
+    listen_tls_directory: str | None = None
+    """A directory with `tls.crt` and `tls.key`, to serve them over TLS; it is read anew when it has changed."""
     audit_file: str | None = None
     """A file that gets the audit lines besides stdout."""
     log_level: str = "INFO"
+    """How much is logged."""
     workers: Annotated[int, Field(ge=1, le=256)] = 32
     """Connections that are worked on at once; a quarter as many more are kept for endings alone."""
     vault_requests_per_second: Annotated[float, Field(gt=0)] = 200.0

@@ -18,6 +18,7 @@ from leasehold.adapters.vault import HvacVault
 from leasehold.api.names import OPERATOR_AUDIENCE
 from leasehold.core.facts import ServiceAccountToken
 from leasehold.engine.breakglass import Breakglass
+from leasehold.engine.captures import Captures
 from leasehold.engine.election import Election, Timing
 from leasehold.engine.elector import Elector
 from leasehold.engine.events import EventRecorder
@@ -27,6 +28,7 @@ from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.leadership import Leadership
 from leasehold.engine.mint import Minter
+from leasehold.engine.probe_target import ProbeTargets
 from leasehold.engine.prober import Prober
 from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.recover import Recovery
@@ -42,7 +44,7 @@ from leasehold.engine.snapshots import Snapshots
 from leasehold.engine.surfaces import Surfaces
 from leasehold.engine.usage import FleetUsage, UseWatch
 from leasehold.ports import AuditSink, Catalog, Clock, Cluster, Metrics, Usage, Vault
-from leasehold.settings import Settings, networks
+from leasehold.settings import Settings, namespaces, networks
 from leasehold.telemetry.audit import AuditLog
 from leasehold.telemetry.fleet import FleetMetrics
 from leasehold.telemetry.metrics import Telemetry
@@ -130,17 +132,17 @@ def build_engine(
         urgent_workers=max(settings.workers // 4, 1),
         resync_seconds=settings.resync_seconds,
     )
+    snapshots = Snapshots(cluster, inventory)
     engine.use(
         Registrations(cluster, vault, inventory, revoker, clock, engine.requeue_users, metrics),
         Reviews(cluster, inventory, reporter, clock, engine.requeue),
         Prober(
-            cluster,
             catalog,
             inventory,
-            Snapshots(cluster, inventory),
+            ProbeTargets(cluster, inventory),
+            Captures(cluster, inventory, snapshots, reporter, clock, engine.requeue_users_of_profile),
+            snapshots,
             reporter,
-            clock,
-            engine.requeue_users_of_profile,
             workers=settings.probe_workers,
         ),
         fleet_usage,
@@ -190,10 +192,13 @@ async def operator(
     """The engine on a real cluster and real Vaults, and its election, neither of them started; their clients end
     with the context. `over` is set when the lead is lost."""
     telemetry = Telemetry(FleetMetrics(), __version__, resync_seconds=settings.resync_seconds)
+    only = namespaces(settings.watch_namespaces)
     cluster = (
-        await KubernetesCluster.from_kubeconfig(settings.kubeconfig, observe=telemetry.cluster_request)
+        await KubernetesCluster.from_kubeconfig(
+            settings.kubeconfig, observe=telemetry.cluster_request, namespaces=only
+        )
         if settings.kubeconfig
-        else KubernetesCluster.in_cluster(observe=telemetry.cluster_request)
+        else KubernetesCluster.in_cluster(observe=telemetry.cluster_request, namespaces=only)
     )
 
     async def identity() -> ServiceAccountToken:

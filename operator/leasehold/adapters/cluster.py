@@ -3,7 +3,7 @@ nor a Secret."""
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -12,10 +12,14 @@ from leasehold.adapters.cluster_clock import ServerClock
 from leasehold.adapters.cluster_faults import done, is_absent, kind_is_not_installed
 from leasehold.adapters.cluster_heartbeat import heartbeat_call, heartbeat_of
 from leasehold.adapters.cluster_http import METADATA_ONLY, Call, Observe, Transport
+from leasehold.adapters.cluster_inspection import InspectionCalls
+from leasehold.adapters.cluster_kubeconfig import KubeContext
 from leasehold.adapters.cluster_login import Connection
 from leasehold.adapters.cluster_objects import ObjectCalls, identity_of, key_of
+from leasehold.adapters.cluster_people import PersonCalls
 from leasehold.adapters.cluster_secrets import SecretCalls
 from leasehold.adapters.cluster_snapshots import SnapshotCalls
+from leasehold.adapters.cluster_workloads import WorkloadCalls
 from leasehold.api.base import Resource
 from leasehold.api.names import API_VERSION, GROUP
 from leasehold.api.reasons import Reason
@@ -28,31 +32,49 @@ MAX_NOTE_LENGTH = 1024
 """The events.k8s.io/v1 bound on `note`."""
 
 
-class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls):
-    """One API server, and its clock."""
+class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls, WorkloadCalls):
+    """One API server, and its clock. With `namespaces`, lists are of these alone."""
 
-    def __init__(self, connection: Connection, observe: Observe | None = None) -> None:
+    def __init__(
+        self, connection: Connection, observe: Observe | None = None, namespaces: Sequence[str] = ()
+    ) -> None:
         self.clock = ServerClock()
-        super().__init__(Transport(connection, self.clock, observe))
+        super().__init__(Transport(connection, self.clock, observe), namespaces)
 
     @classmethod
     async def from_kubeconfig(
-        cls, path: str, context: str | None = None, observe: Observe | None = None
+        cls,
+        path: str,
+        context: str | None = None,
+        observe: Observe | None = None,
+        namespaces: Sequence[str] = (),
     ) -> "KubernetesCluster":
         """As kubectl would connect with this file."""
-        return cls(await Connection.from_kubeconfig(path, context), observe)
+        return cls(await Connection.from_kubeconfig(path, context), observe, namespaces)
 
     @classmethod
-    def in_cluster(cls, observe: Observe | None = None) -> "KubernetesCluster":
+    async def from_context(cls, context: KubeContext) -> "KubernetesCluster":
+        """As kubectl would connect with this context."""
+        return cls(await Connection.from_context(context))
+
+    @classmethod
+    def in_cluster(
+        cls, observe: Observe | None = None, namespaces: Sequence[str] = ()
+    ) -> "KubernetesCluster":
         """As the pod's service account."""
-        return cls(Connection.in_cluster(), observe)
+        return cls(Connection.in_cluster(), observe, namespaces)
 
     @classmethod
     def explicit(
-        cls, host: str, token: str, ca_file: str | None = None, observe: Observe | None = None
+        cls,
+        host: str,
+        token: str,
+        ca_file: str | None = None,
+        observe: Observe | None = None,
+        namespaces: Sequence[str] = (),
     ) -> "KubernetesCluster":
         """With a bearer token."""
-        return cls(Connection.explicit(host, token, ca_file), observe)
+        return cls(Connection.explicit(host, token, ca_file), observe, namespaces)
 
     async def close(self) -> None:
         """End the session."""

@@ -17,7 +17,7 @@ from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
 from leasehold.api.store import MCPCredentialStore
-from leasehold.core.faults import Fault, TryLater
+from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.core.ledger import only_runs_out
 from leasehold.engine.breakglass import Breakglass
 from leasehold.engine.events import EventRecorder
@@ -392,7 +392,12 @@ class Engine:
         """The list may come from a cache that is older than what the watch told: only a read of its own counts."""
         namespace, _, name = key.rpartition("/")
         held = self._inventory.shelf(kind).get(key)
-        if held is not None and await self._cluster.get(kind, name, namespace) is None:
+        try:
+            gone = held is not None and await self._cluster.get(kind, name, namespace) is None
+        except NeedsPerson as refused:  # what nobody lets us read is kept, and all else is compared
+            log.warning("it cannot be read whether it is gone", object=key, why=refused.message)
+            return
+        if held is not None and gone:
             self._forget(kind, key, version_of(held.metadata.resource_version))
 
     async def _measure_for_ever(self) -> None:
