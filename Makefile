@@ -22,15 +22,19 @@ install: $(VENV)/.installed ## install the pinned Python packages into a virtual
 verify: install ## lint, types, layers and generated files: what every change must pass
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy operator tests examples
+	$(VENV)/bin/mypy operator charts tests examples dashboards
 	$(VENV)/bin/lint-imports
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate --check
 	PYTHONPATH=operator $(PY) -m leasehold.cli.reference --check
+	$(PY) -m dashboards --check
+	PYTHONPATH=operator:charts $(PY) -m chart_source --check
 
 .PHONY: generate
-generate: install ## write crds/ and the references anew, from the models and the commands
+generate: install ## write anew what is made from code: crds/, references, dashboards, charts/manifests/
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate
 	PYTHONPATH=operator $(PY) -m leasehold.cli.reference
+	$(PY) -m dashboards
+	PYTHONPATH=operator:charts $(PY) -m chart_source
 
 .PHONY: docs
 docs: install ## build the documentation into build/site; any warning fails
@@ -42,7 +46,7 @@ format: install ## rewrite the code in the project's format
 	$(VENV)/bin/ruff format .
 
 .PHONY: servers
-servers: install ## find or build etcd, Kubernetes, Vault and PostgreSQL, and install published MCP servers
+servers: install ## find or build etcd, Kubernetes, Vault, PostgreSQL and Prometheus, and install published MCP servers
 	PYTHONPATH=tests $(PY) -m controlplane build
 	PYTHONPATH=tests $(PY) -m mcpservers
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from audit_lines import must_fit
 from controlplane import Plane
 from controlplane.child import spawn
 from controlplane.vaultapi import VaultApi
@@ -84,6 +85,7 @@ class Operator:
             **{f"LEASEHOLD_{name.upper()}": str(value) for name, value in settings.items()},
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._audit_read = 0
         self.address = ""
 
     def start(self, leads: bool = True, ready_seconds: float = 30) -> Operator:
@@ -130,6 +132,9 @@ class Operator:
         assert self._process is not None
         status = self._process.wait(seconds)
         must_be_discreet(self.log_path, self.audit_path)
+        records = self.audit()
+        must_fit([record for record in records[self._audit_read :] if "raw" not in record])
+        self._audit_read = len(records)
         return status
 
     def _listening(self, begin: int) -> str:

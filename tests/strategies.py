@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from leasehold.api.base import rfc3339
-from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
+from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection, UseSource
 from leasehold.api.names import ABANDON_ANNOTATION, SecretAnnotation
 from leasehold.api.profile import CredentialType, MCPServerProfile
 from leasehold.api.reasons import Reason
@@ -17,6 +17,7 @@ from leasehold.api.store import MCPCredentialStore
 from leasehold.core.facts import SecretProbe, SecretState
 from leasehold.core.ledger import intents
 from leasehold.core.observation import Observation
+from leasehold.core.use import Silence, UseLook, Word
 from objects import NOON, a_profile, a_revocation, a_store, an_entry, the_fact_of
 from observations import CREATED, EMPTY, a_claim, a_current, a_secret, an_intent, an_observation
 
@@ -42,6 +43,7 @@ SPECS: tuple[Mapping[str, Any], ...] = (
     {"output": {"secretName": "support-bot-orders", "templates": {"x": "{% for a in b %}{% endfor %}"}}},
     {"leaseDurationSeconds": 3600},
 )
+RESTLESS: Mapping[str, Any] = {"idleSeconds": 12 * 3600}
 RIVALS = (
     a_claim(namespace="support", uid="0-older", created=CREATED - timedelta(days=1)),
     a_claim(namespace="support", uid="9-younger", created=CREATED + timedelta(days=1)),
@@ -102,6 +104,39 @@ def ledgers(draw: st.DrawFn) -> tuple[LedgerEntry, ...]:
 
 
 @st.composite
+def use_records(draw: st.DrawFn) -> dict[str, Any]:
+    """Used, or watched, about twelve hours ago; perhaps Idle, perhaps with nobody who watches any more."""
+    long_ago = moments().map(lambda moment: rfc3339(moment - timedelta(hours=12)))
+    record = {
+        "source": draw(st.sampled_from(UseSource)).value,
+        "lastUsedTime": draw(st.none() | long_ago),
+        "observedSince": draw(st.none() | long_ago),
+        "idleSince": draw(st.sampled_from((None, None, None, rfc3339(NOON - timedelta(hours=1))))),
+    }
+    return {name: value for name, value in record.items() if value is not None}
+
+
+@st.composite
+def looks(draw: st.DrawFn, now: datetime) -> UseLook | None:
+    """What sources of evidence say now, or fail to."""
+    if draw(st.booleans()):
+        return None
+    used = st.none() | moments().map(lambda moment: min(moment - timedelta(hours=12), now))
+    words = tuple(
+        Word(source, draw(used)) for source in draw(st.sets(st.sampled_from(UseSource), max_size=2))
+    )
+    fails = draw(rarely)
+    silence = Silence(UseSource.PROMETHEUS, Reason.UNREACHABLE, "it is away", lasts=draw(st.booleans()))
+    return UseLook(
+        at=now,
+        words=words,
+        silences=(silence,) if fails else (),
+        is_steady=bool(words) and not fails and draw(st.booleans()),
+        is_gone=not words and draw(st.booleans()),
+    )
+
+
+@st.composite
 def claims(draw: st.DrawFn) -> MCPConnection:
     """A connection with such a ledger, perhaps deleted, suspended, waiting, or stripped of its status."""
     lost = draw(rarely)
@@ -111,13 +146,16 @@ def claims(draw: st.DrawFn) -> MCPConnection:
     if draw(rarely):
         retry = {"failures": 2, "retryTime": rfc3339(draw(moments())), "reason": "Unreachable"}
         status["backoff"] = retry
+    spec = draw(st.sampled_from(SPECS)) if draw(rarely) else {}
+    if draw(st.booleans()):
+        status["use"], spec = draw(use_records()), {**spec, **RESTLESS}
     return a_claim(
         ledger,
         deleted=deleted,
         held=lost or deleted or bool(ledger),
         last_generation=0 if lost else max(draw(st.sampled_from((0, 9))), len(ledger)),
         annotations={ABANDON_ANNOTATION: "gone with the old cluster"} if draw(rarely) else {},
-        spec=draw(st.sampled_from(SPECS)) if draw(rarely) else {},
+        spec=spec,
         status=status,
     )
 
@@ -158,7 +196,7 @@ def observations(draw: st.DrawFn) -> Observation:
     now = NOON + timedelta(seconds=draw(st.integers(-600, 600)))
     secret = draw(secrets_of(connection))
     if draw(st.booleans()):
-        return an_observation(connection, now=now, secret=secret)
+        return an_observation(connection, now=now, secret=secret, look=draw(looks(now)))
     return an_observation(
         connection,
         now=now,
@@ -169,4 +207,5 @@ def observations(draw: st.DrawFn) -> Observation:
         service_account_exists=draw(st.sampled_from((None, True, True, False))),
         rivals=draw(st.sampled_from(((), *((rival,) for rival in RIVALS)))),
         revocations=(the_fact_of(a_revocation()),) if draw(rarely) else (),
+        look=draw(looks(now)),
     )

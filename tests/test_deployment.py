@@ -1,6 +1,8 @@
 """The harness itself: an operator that a test starts never outlives the test, and what it wrote is read."""
 
+import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from audit_lines import Misfit, must_fit
 from controlplane.sockets import ReservedPorts
 from controlplane.waiting import WaitTimedOut, wait_until
 from deployment import Operator
@@ -97,3 +100,12 @@ def test_what_was_cut_off_by_a_kill_is_no_fault(tmp_path: Path) -> None:
     output = tmp_path / "operator.log"
     output.write_text('{"event": "started"}\n{"event": "min')
     must_be_discreet(output, tmp_path / "never-written")
+
+
+def test_an_audit_line_that_does_not_fit_the_schema_is_found() -> None:
+    lines = (ROOT / "tests" / "core" / "audit-v1.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    must_fit(records)
+    del records[3]["data"]["profile"]
+    with pytest.raises(Misfit, match=re.escape(records[3]["id"])):
+        must_fit(records)

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import gc
 import signal
+import ssl
 import sys
+from pathlib import Path
 
 import structlog
 
@@ -12,9 +14,10 @@ from leasehold import __version__
 from leasehold.core.faults import Fault
 from leasehold.engine.runtime import Engine
 from leasehold.handlers.watch import Watcher
-from leasehold.settings import BadSettings, Settings
+from leasehold.settings import PREFIX, BadSettings, Settings, namespaces
 from leasehold.telemetry.http import TelemetryServer
 from leasehold.telemetry.logs import configure_logs
+from leasehold.telemetry.tls import ServedCertificate, UnusableCertificate
 from leasehold.wiring import operator
 
 log = structlog.get_logger("leasehold")
@@ -24,7 +27,7 @@ COLLECT_EVERY = (10_000, 5, 5)
 """Python's own 700 costs half of the time in which a large fleet is read."""
 
 
-async def run(settings: Settings) -> int:
+async def run(settings: Settings, tls: ssl.SSLContext | None) -> int:
     """Run until SIGTERM, SIGINT, or a lost lead; the exit status."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
@@ -36,6 +39,7 @@ async def run(settings: Settings) -> int:
             loop,
             lambda event: engine.on_event(event.kind, event.type, event.body),
             lambda error: log.warning("the watches ended and begin anew", why=repr(error)),
+            namespaces(settings.watch_namespaces),
         )
 
         def live() -> tuple[bool, str]:
@@ -52,7 +56,7 @@ async def run(settings: Settings) -> int:
             telemetry.leader(elector.is_leader)
             return telemetry.render()
 
-        server = TelemetryServer(metrics, live, ready)
+        server = TelemetryServer(metrics, live, ready, tls)
         host, port = await server.start(settings.listen_host, settings.listen_port)
         log.info("started", version=__version__, metrics=f"{host}:{port}")
         try:
@@ -100,12 +104,17 @@ def main() -> int:
     """Settings from the environment, logs to stderr, audit to stdout."""
     try:
         settings = Settings.from_environment()
+        directory = settings.listen_tls_directory
+        tls = ServedCertificate(Path(directory)).context if directory else None
+    except UnusableCertificate as error:
+        print(f"leasehold: {PREFIX}LISTEN_TLS_DIRECTORY: {error}", file=sys.stderr)
+        return 2
     except BadSettings as error:
         print(f"leasehold: {error}", file=sys.stderr)
         return 2
     configure_logs(settings.log_level)
     gc.set_threshold(*COLLECT_EVERY)
-    return asyncio.run(run(settings))
+    return asyncio.run(run(settings, tls))
 
 
 if __name__ == "__main__":

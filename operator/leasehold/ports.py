@@ -15,6 +15,7 @@ from leasehold.api.store import MCPCredentialStore
 from leasehold.core.facts import (
     AccessorRevocation,
     EventType,
+    Heartbeat,
     LeaseFacts,
     Login,
     MintAnswer,
@@ -79,6 +80,13 @@ class Cluster(Protocol):
 
     async def service_account(self, namespace: str, name: str) -> ServiceAccountFact | None:
         """The service account, None where there is none."""
+        ...
+
+    async def heartbeat(self, namespace: str, name: str) -> Heartbeat | None:
+        """The coordination.k8s.io Lease of that name; None where there is none.
+
+        :raises NeedsPerson: the operator's own RBAC does not allow it, or its renewTime cannot be read
+        """
         ...
 
     async def request_token(
@@ -235,6 +243,19 @@ class Catalog(Protocol):
         ...
 
 
+class Usage(Protocol):
+    """Somebody who sees the traffic of the whole fleet."""
+
+    async def last_uses(self) -> Mapping[str, float]:
+        """When each connection `namespace/name` was used last, in unix seconds as told; what is not told of is
+        absent.
+
+        :raises NeedsPerson: refused, or the question or its answer is not what it has to be
+        :raises TryLater: unreachable, slow, throttled, failing
+        """
+        ...
+
+
 class AuditSink(Protocol):
     """Where audit records go: one JSON line each."""
 
@@ -290,8 +311,20 @@ class Metrics(Protocol):
         """A profile is no more, or is not probed any more."""
         ...
 
+    def asked_for_use(self, source: str, outcome: str) -> None:
+        """A source of evidence of use was read: `ok`, `absent`, or why it could not be."""
+        ...
+
     def drifted(self, level: str) -> None:
         """A connection was found to have drifted, or to have drifted further."""
+        ...
+
+    def store(self, name: str, ready: bool, reason: Reason, irrevocable_leases: int | None) -> None:
+        """Whether a store can be used, and how many leases it has given up revoking; None: nobody knows."""
+        ...
+
+    def store_gone(self, name: str) -> None:
+        """A store is no more."""
         ...
 
     def connection(self, connection: MCPConnection) -> None:

@@ -13,6 +13,7 @@ from leasehold.adapters.cluster import KubernetesCluster
 from leasehold.adapters.cluster_lease import KubernetesLeaderLease
 from leasehold.adapters.mcp import McpCatalog
 from leasehold.adapters.mcp_addresses import AddressPolicy
+from leasehold.adapters.prometheus import PrometheusUsage
 from leasehold.adapters.vault import HvacVault
 from leasehold.api.names import OPERATOR_AUDIENCE
 from leasehold.core.facts import ServiceAccountToken
@@ -41,8 +42,9 @@ from leasehold.engine.secrets import Secrets
 from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
 from leasehold.engine.snapshots import Snapshots
 from leasehold.engine.surfaces import Surfaces
-from leasehold.ports import AuditSink, Catalog, Clock, Cluster, Metrics, Vault
-from leasehold.settings import Settings, networks
+from leasehold.engine.usage import FleetUsage, UseWatch
+from leasehold.ports import AuditSink, Catalog, Clock, Cluster, Metrics, Usage, Vault
+from leasehold.settings import Settings, namespaces, networks
 from leasehold.telemetry.audit import AuditLog
 from leasehold.telemetry.fleet import FleetMetrics
 from leasehold.telemetry.metrics import Telemetry
@@ -60,10 +62,12 @@ def build_engine(
     events: EventRecorder,
     leadership: Leadership,
     catalog: Catalog,
+    usage: Usage | None = None,
 ) -> Engine:
     """The engine over any implementation of the ports."""
     inventory = Inventory()
-    accounts = ServiceAccounts(cluster, timedelta(seconds=settings.standing_check_seconds))
+    standing_check = timedelta(seconds=settings.standing_check_seconds)
+    accounts = ServiceAccounts(cluster, standing_check)
     revoker = Revoker(vault)
     inspector = Inspector(
         cluster,
@@ -75,7 +79,11 @@ def build_engine(
     )
     book = RevocationBook(cluster, clock)
     surfaces = Surfaces(cluster)
-    gatherer = Gatherer(cluster, clock, inventory, accounts, Namespaces(cluster), inspector, book, surfaces)
+    fleet_usage = FleetUsage(usage, clock, metrics, standing_check)
+    uses = UseWatch(cluster, fleet_usage, metrics, lambda: len(inventory.connections), standing_check)
+    gatherer = Gatherer(
+        cluster, clock, inventory, accounts, Namespaces(cluster), inspector, book, surfaces, uses
+    )
     reporter = Reporter(
         audit=audit,
         events=events,
@@ -89,7 +97,17 @@ def build_engine(
     published = Secrets(cluster)
     recovery = Recovery(cluster, vault, inventory, revoker, published, reporter)
     reconciler = Reconciler(
-        cluster, inventory, gatherer, accounts, inspector, minter, revoker, published, recovery, reporter
+        cluster,
+        inventory,
+        gatherer,
+        accounts,
+        inspector,
+        minter,
+        revoker,
+        published,
+        recovery,
+        reporter,
+        uses,
     )
     engine = Engine(
         cluster,
@@ -116,7 +134,7 @@ def build_engine(
     )
     snapshots = Snapshots(cluster, inventory)
     engine.use(
-        Registrations(cluster, vault, inventory, revoker, clock, engine.requeue_users),
+        Registrations(cluster, vault, inventory, revoker, clock, engine.requeue_users, metrics),
         Reviews(cluster, inventory, reporter, clock, engine.requeue),
         Prober(
             catalog,
@@ -127,6 +145,7 @@ def build_engine(
             reporter,
             workers=settings.probe_workers,
         ),
+        fleet_usage,
     )
     return engine
 
@@ -138,6 +157,18 @@ def build_catalog(settings: Settings) -> McpCatalog:
             allow_loopback=settings.probe_allow_loopback,
             denied=networks(settings.probe_denied_networks),
         )
+    )
+
+
+def build_usage(settings: Settings) -> Usage | None:
+    """Who sees the traffic of the fleet, where somebody does."""
+    if settings.prometheus_url is None or settings.prometheus_query is None:
+        return None
+    return PrometheusUsage(
+        settings.prometheus_url,
+        settings.prometheus_query,
+        token_file=settings.prometheus_token_file,
+        ca_file=settings.prometheus_ca_file,
     )
 
 
@@ -160,11 +191,14 @@ async def operator(
 ) -> AsyncIterator[tuple[Engine, Telemetry, Elector]]:
     """The engine on a real cluster and real Vaults, and its election, neither of them started; their clients end
     with the context. `over` is set when the lead is lost."""
-    telemetry = Telemetry(FleetMetrics(), __version__)
+    telemetry = Telemetry(FleetMetrics(), __version__, resync_seconds=settings.resync_seconds)
+    only = namespaces(settings.watch_namespaces)
     cluster = (
-        await KubernetesCluster.from_kubeconfig(settings.kubeconfig, observe=telemetry.cluster_request)
+        await KubernetesCluster.from_kubeconfig(
+            settings.kubeconfig, observe=telemetry.cluster_request, namespaces=only
+        )
         if settings.kubeconfig
-        else KubernetesCluster.in_cluster(observe=telemetry.cluster_request)
+        else KubernetesCluster.in_cluster(observe=telemetry.cluster_request, namespaces=only)
     )
 
     async def identity() -> ServiceAccountToken:
@@ -193,6 +227,7 @@ async def operator(
                 events,
                 elector,
                 build_catalog(settings),
+                build_usage(settings),
             ),
             telemetry,
             elector,

@@ -9,6 +9,7 @@ import pytest
 
 from leasehold.adapters.cluster import KubernetesCluster
 from leasehold.api.connection import MCPConnection
+from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.core.facts import SecretContent
 from leasehold.core.faults import Conflict, Fault, NeedsPerson, OutcomeUnknown, TryLater
@@ -60,10 +61,10 @@ def a_status(code: int, reason: str) -> str:
 
 
 @asynccontextmanager
-async def serving(server: Server) -> AsyncIterator[KubernetesCluster]:
+async def serving(server: Server, *namespaces: str) -> AsyncIterator[KubernetesCluster]:
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    cluster = KubernetesCluster.explicit(f"http://127.0.0.1:{port}", "t0ken")
+    cluster = KubernetesCluster.explicit(f"http://127.0.0.1:{port}", "t0ken", namespaces=namespaces)
     try:
         yield cluster
     finally:
@@ -192,6 +193,63 @@ def test_a_list_names_what_it_cannot_read_and_goes_through_all_pages() -> None:
     assert [found.key for found in readable] == ["support/support-bot-orders"] * 2
     assert unreadable == ["support/odd"]
     assert "continue=a%2Bb%2F%3D" in server.requests[1]
+
+
+def a_page(*names: str) -> str:
+    items = ", ".join(
+        a_connection(namespace=name).model_dump_json(by_alias=True, exclude_none=True) for name in names
+    )
+    return an_answer(200, f'{{"metadata": {{}}, "items": [{items}]}}')
+
+
+def listed(server: Server, *namespaces: str) -> list[str]:
+    async def run() -> list[str]:
+        async with serving(server, *namespaces) as cluster:
+            return [found.key for found in (await cluster.list_all(MCPConnection))[0]]
+
+    return asyncio.run(run())
+
+
+def test_with_namespaces_each_of_them_is_listed_and_nothing_else() -> None:
+    server = Server(a_page("support"), a_page("shop"))
+    assert listed(server, "support", "shop") == ["support/support-bot-orders", "shop/support-bot-orders"]
+    kinds = "/apis/leasehold.dev/v1alpha1/namespaces/{}/mcpconnections?limit=500"
+    assert [line.split()[1] for line in server.requests] == [kinds.format("support"), kinds.format("shop")]
+
+
+def test_what_is_in_no_namespace_is_listed_whole() -> None:
+    server = Server(an_answer(200, '{"metadata": {}, "items": []}'))
+
+    async def run() -> object:
+        async with serving(server, "support", "shop") as cluster:
+            return await cluster.list_all(MCPServerProfile)
+
+    assert asyncio.run(run()) == ([], [])
+    assert [line.split()[1] for line in server.requests] == [
+        "/apis/leasehold.dev/v1alpha1/mcpserverprofiles?limit=500"
+    ]
+
+
+@pytest.mark.parametrize(
+    "namespace",
+    [
+        an_answer(404, '{"kind": "Status", "code": 404, "reason": "NotFound", "details": {"name": "shop"}}'),
+        an_answer(200, '{"metadata": {"name": "shop", "deletionTimestamp": "2026-11-20T12:00:00Z"}}'),
+    ],
+    ids=["gone", "going"],
+)
+def test_a_namespace_that_goes_with_our_rights_in_it_hides_no_other(namespace: str) -> None:
+    server = Server(a_page("support"), a_status(403, "Forbidden"), namespace, a_page("team"))
+    assert listed(server, "support", "shop", "team") == [
+        "support/support-bot-orders",
+        "team/support-bot-orders",
+    ]
+
+
+def test_rights_that_are_missing_in_a_namespace_that_stays_are_a_fault() -> None:
+    server = Server(a_status(403, "Forbidden"), an_answer(200, '{"metadata": {"name": "shop"}}'))
+    with pytest.raises(NeedsPerson, match="list mcpconnections shop"):
+        listed(server, "shop")
 
 
 def test_a_list_of_revocations_is_not_empty_because_something_in_between_says_404() -> None:

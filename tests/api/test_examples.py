@@ -8,6 +8,7 @@ import pytest
 
 from corpus_cases import BY_KIND
 from crd_server import CrdServer, documents, files_below
+from gitops.health import every_document
 from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import MCPServerProfile
 from leasehold.core.sealed import Sealed
@@ -21,6 +22,7 @@ FILES = [
     EXAMPLES / "review.yaml",
     *files_below(EXAMPLES / "profiles"),
     *files_below(EXAMPLES / "connections"),
+    *files_below(EXAMPLES / "adopting"),
 ]
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(EXAMPLES)))
 
@@ -52,6 +54,24 @@ def test_an_example_is_valid_for_models_and_server(path: Path, crd_server: CrdSe
 
         assert judgement.accepted, judgement.causes
         assert set(document["spec"]) <= set(judgement.stored["spec"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [body for _, body in every_document() if body["kind"] in BY_KIND],
+    ids=lambda body: f"{body['kind']}-{body['metadata']['name']}",
+)
+def test_what_a_git_tool_applies_is_valid_for_models_and_server(
+    body: dict[str, Any], crd_server: CrdServer
+) -> None:
+    kind = BY_KIND[body["kind"]]
+    metadata = body["metadata"] | ({"namespace": "default"} if kind.NAMESPACED else {})
+
+    kind.model_validate(body)
+    judgement = crd_server.judge(kind, {**body, "metadata": metadata})
+
+    assert judgement.accepted, judgement.causes
+    assert set(body["spec"]) <= set(judgement.stored["spec"])
 
 
 @pytest.mark.parametrize("body", manifests(), ids=lambda body: body["metadata"]["name"])

@@ -12,7 +12,7 @@ from controlplane.waiting import wait_until
 from intruder import Intruder
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import ABANDON_ANNOTATION, FINALIZER, OPERATOR_AUDIENCE, SecretLabel
-from objects import a_connection
+from objects import NOON, a_connection
 
 OURS = {SecretLabel.MANAGED_BY: SecretLabel.MANAGED_BY_VALUE}
 STORE_AUDIENCE = "leasehold.dev/store/default"
@@ -190,6 +190,25 @@ def test_the_operator_gets_the_tokens_that_it_works_with(operator: Intruder, nam
         reply = operator.tries("POST", path, _token_request([audience], 3600))
         assert reply.status == 201
         assert _claims(reply.body["status"]["token"])["aud"] == [audience]
+
+
+# the operator and heartbeats
+
+
+def test_the_operator_reads_a_lease_by_its_name_and_does_nothing_else_to_it(
+    people: RealPeople, operator: Intruder, namespace: str
+) -> None:
+    people.renew(namespace, "orders", NOON)
+    leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+    assert operator.tries("GET", f"{leases}/orders").status == 200
+    assert operator.tries("GET", leases).status == 403
+    assert (
+        operator.tries("GET", "/apis/coordination.k8s.io/v1/leases?watch=true&timeoutSeconds=1").status == 403
+    )
+    assert operator.patches(f"{leases}/orders", {"spec": {"holderIdentity": "mine"}}).status == 403
+    assert operator.tries("DELETE", f"{leases}/orders").status == 403
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "planted"}}
+    assert operator.tries("POST", leases, lease).status == 403
 
 
 # the operator and our own kinds

@@ -7,6 +7,7 @@ import base64
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from controlplane import Plane
@@ -112,6 +113,17 @@ class RealPeople:
     def delete_service_account(self, namespace: str, name: str) -> None:
         """Delete it."""
         self.plane.kubectl("delete", "serviceaccount", name, f"--namespace={namespace}")
+
+    def renew(self, namespace: str, name: str, renewed: datetime | None) -> None:
+        """Write a Lease with that renewTime, or with none."""
+        lease: dict[str, Any] = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {}}
+        if renewed is not None:
+            lease["spec"]["renewTime"] = renewed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        self.plane.apply({**lease, "metadata": {"name": name, "namespace": namespace}})
+
+    def delete_lease(self, namespace: str, name: str) -> None:
+        """Delete it."""
+        self.plane.kubectl("delete", "lease", name, f"--namespace={namespace}")
 
     def create_secret(
         self, namespace: str, name: str, data: Mapping[str, str], labels: Mapping[str, str] | None = None

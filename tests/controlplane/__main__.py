@@ -12,7 +12,7 @@ from dataclasses import fields
 from controlplane.cache import ProvisioningFailed, say
 from controlplane.child import ServerFailed
 from controlplane.launcher import ControlPlane
-from controlplane.programs import PostgresInstallation, provide_all
+from controlplane.programs import PostgresInstallation, provide_all, provide_monitors
 
 
 def main() -> int:
@@ -31,10 +31,10 @@ def main() -> int:
 
 
 def build() -> int:
-    programs = provide_all()
-    for field in fields(programs):
-        found = getattr(programs, field.name)
-        print(f"{field.name}: {found.bin if isinstance(found, PostgresInstallation) else found}")
+    for programs in (provide_all(), provide_monitors()):
+        for field in fields(programs):
+            found = getattr(programs, field.name)
+            print(f"{field.name}: {found.bin if isinstance(found, PostgresInstallation) else found}")
     return 0
 
 

@@ -34,6 +34,8 @@ class GoSource:
     package: str
     stamp_version: bool = False
     """Kubernetes learns its version from the linker; without it an API server calls itself v0.0.0."""
+    tags: str = ""
+    """Build tags, as `go build -tags` takes them."""
 
     def version(self) -> str:
         text = (self.wrapper / "go.mod").read_text()
@@ -49,7 +51,8 @@ class GoSource:
             major, minor, *_ = version.removeprefix("v").split(".")
             stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
             linker += "".join(f" -X {STAMPED}.{name}={value}" for name, value in stamps.items())
-        return ["-trimpath", "-ldflags", linker]
+        chosen = ["-tags", self.tags] if self.tags else []
+        return ["-trimpath", *chosen, "-ldflags", linker]
 
     def entry(self, name: str) -> str:
         digest = hashlib.sha256()

@@ -56,6 +56,19 @@ VAULT = Program(
 POSTGRES = Program("postgres", (13,), ("--version",))
 
 
+def _prometheus(name: str) -> Program:
+    package = f"github.com/prometheus/prometheus/cmd/{name}"
+    # Service discoveries are left out: most of them are clients of clouds, and take long to build.
+    source = GoSource(
+        WRAPPERS / "prometheus", "github.com/prometheus/prometheus", package, tags="remove_all_sd"
+    )
+    return Program(name, (3, 0), ("--version",), source)
+
+
+PROMETHEUS = _prometheus("prometheus")
+PROMTOOL = _prometheus("promtool")
+
+
 @dataclass(frozen=True)
 class PostgresInstallation:
     """`bin` holds initdb and postgres; `root` is the tree they need when they have to be moved."""
@@ -85,6 +98,21 @@ def provide_all(cache: Path | None = None, progress: Progress = say) -> Programs
         kubectl=provide(KUBECTL, cache, progress),
         vault=provide(VAULT, cache, progress),
         postgres=provide_postgres(cache, progress),
+    )
+
+
+@dataclass(frozen=True)
+class Monitors:
+    """What reads the operator's metrics; no part of a control plane."""
+
+    prometheus: Path
+    promtool: Path
+
+
+def provide_monitors(cache: Path | None = None, progress: Progress = say) -> Monitors:
+    """Find or build Prometheus and its tool; raises ProvisioningFailed for the first that cannot be had."""
+    return Monitors(
+        prometheus=provide(PROMETHEUS, cache, progress), promtool=provide(PROMTOOL, cache, progress)
     )
 
 

@@ -15,6 +15,8 @@ from leasehold.telemetry.audit_schema import schema_text
 from objects import NOON, a_connection, a_profile
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "reference" / "audit.schema.json"
+VERSION_1 = Path(__file__).with_name("audit-v1.jsonl").read_text().splitlines()
+"""Lines that some SIEM has: never edited."""
 
 
 def a_record(**changed: Any) -> dict[str, Any]:
@@ -77,6 +79,18 @@ def test_a_record_of_little_is_valid(schema: Draft202012Validator) -> None:
 @pytest.mark.parametrize("broken", [{"type": "mint"}, {"subject": "x"}, {"extra": 1}, {"time": "yesterday"}])
 def test_the_schema_refuses_what_is_no_record(schema: Draft202012Validator, broken: dict[str, Any]) -> None:
     assert not schema.is_valid({**a_record(), **broken})
+
+
+@pytest.mark.parametrize("line", VERSION_1, ids=range(len(VERSION_1)))
+def test_a_line_that_was_written_under_version_1_fits_the_schema_of_version_1_for_ever(
+    schema: Draft202012Validator, line: str
+) -> None:
+    assert [error.message for error in schema.iter_errors(json.loads(line))] == []
+
+
+def test_the_schema_and_the_type_of_a_record_name_the_same_version(schema: Draft202012Validator) -> None:
+    assert schema.schema["$id"] == "urn:leasehold:audit:v1"
+    assert a_record()["type"].startswith("dev.leasehold.audit.v1.")
 
 
 def test_a_record_says_who_what_why_and_until_what_end() -> None:

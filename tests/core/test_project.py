@@ -16,7 +16,8 @@ from leasehold.api.connection import EntryState, MCPConnectionStatus
 from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.core.advice import advised
-from leasehold.core.checks import DENIALS, OBSTACLES, first_finding
+from leasehold.core.checks import DENIALS, OBSTACLES, denies, first_finding
+from leasehold.core.deadlines import idle_warning
 from leasehold.core.decide import standing
 from leasehold.core.faults import Conflict, Fault, NeedsPerson, OutcomeUnknown, TryLater
 from leasehold.core.ledger import current
@@ -73,6 +74,7 @@ def test_a_status_does_not_depend_on_the_moment_it_is_computed(
     later = replace(again(o, first), now=o.now + timedelta(milliseconds=milliseconds))
     due = [entry.expiry_time for entry in o.connection.status.ledger]
     due += [first.backoff.retry_time if first.backoff else None]
+    due += [idle_warning(o.connection, first.use)]
     if standing(later) == standing(o) and not any(d and o.now < d <= later.now for d in due):
         assert project(later, None).to_wire() == first.to_wire()
 
@@ -82,8 +84,10 @@ def test_a_status_does_not_depend_on_the_moment_it_is_computed(
 def test_no_sentence_holds_the_present_moment(o: Observation, fault: Fault | None) -> None:
     moment = rfc3339(o.now)
     derived = {rfc3339(entry.expiry_time) for entry in o.connection.status.ledger if entry.expiry_time}
+    status = project(o, fault)
+    derived |= set(status.use.to_wire().values()) if status.use is not None else set()
     if moment not in derived:
-        assert not [each for each in project(o, fault).conditions if moment in each.message]
+        assert not [each for each in status.conditions if moment in each.message]
 
 
 @EACH
@@ -108,6 +112,18 @@ def test_ready_is_true_only_where_the_credential_may_be_used(o: Observation, fau
         if o.recipe is not None:
             assert present is not None
             assert present.expiry_time is None or o.now < present.expiry_time
+
+
+@EACH
+@given(observations(), st.sampled_from(FAULTS))
+def test_a_denial_is_told_from_everything_else_by_its_ready_condition(
+    o: Observation, fault: Fault | None
+) -> None:
+    ready = told(project(o, fault))
+    if first_finding(DENIALS, o) is not None:
+        assert denies(ready)
+    elif ready.reason is not Reason.SERVICE_ACCOUNT_GONE:  # a mint may find that out, too
+        assert not denies(ready)
 
 
 @EACH

@@ -14,7 +14,9 @@ from leasehold.telemetry.metrics import Telemetry
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 OPERATING = ROOT / "docs" / "operating.md"
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+FOLDERS = ("docs", "examples", "charts")
+PAGES = sorted([*ROOT.glob("*.md"), *(page for name in FOLDERS for page in (ROOT / name).rglob("*.md"))])
+QUOTING = [README, ROOT / "docs" / "secrets.md", ROOT / "docs" / "adopting.md"]
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 SAMPLE_SUFFIXES = ("_bucket", "_sum", "_count")
@@ -138,7 +140,7 @@ def test_every_make_target_that_is_named_exists(page: Path) -> None:
     assert set(named) <= set(targets)
 
 
-@pytest.mark.parametrize("page", [README, ROOT / "docs" / "secrets.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", QUOTING, ids=lambda page: page.name)
 def test_a_quoted_example_is_what_the_example_says(page: Path) -> None:
     quoted = QUOTED.findall(page.read_text())
     assert quoted

@@ -1,16 +1,21 @@
 """What the end-to-end tests have in common: claims on the sample database, and proof that a login works."""
 
 import contextlib
+import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
+from contract.worlds import RealPeople
 from controlplane import Plane
 from controlplane.waiting import wait_until
 from deployment import Deployment, condition
 from leasehold.api.connection import EntryState, MCPConnection
+from leasehold.api.names import API_VERSION
+from leasehold.api.review import MCPConnectionReview
 from shipped import MANIFESTS
 
 ENDS_OF_A_LOGIN = (
@@ -106,6 +111,23 @@ def wait_probed(deployment: Deployment, connection: MCPConnection) -> MCPConnect
     found = wait_until(said, 30, f"the server of {connection.key} was probed")
     assert found is not None
     return found
+
+
+def approve(deployment: Deployment, connection: MCPConnection) -> None:
+    """A person's word, which no Git tool gives."""
+    people = RealPeople(deployment.plane)
+    body = {
+        "apiVersion": API_VERSION,
+        "kind": MCPConnectionReview.KIND,
+        "metadata": {"name": f"said-{uuid.uuid4().hex[:8]}", "namespace": connection.metadata.namespace},
+        "spec": {
+            "connection": connection.metadata.name,
+            "reviewer": people.user(),
+            "decision": "Approve",
+            "comment": "looked at what it does",
+        },
+    }
+    deployment.plane.kubectl("create", "--filename=-", input=json.dumps(body))
 
 
 def message(connection: MCPConnection, kind: str = "Ready") -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from adapters.prometheus_stage import PrometheusStage
 from controlplane import Plane
 from controlplane.vaultsetup import setup_database_engine
 from deployment import Deployment, Operator, operator_kubeconfig
@@ -19,8 +20,15 @@ def deployment(plane: Plane) -> Iterator[Deployment]:
 
 
 @pytest.fixture(scope="package")
-def operator(deployment: Deployment) -> Iterator[Operator]:
-    """A running operator that looks service accounts up often."""
+def prometheus() -> Iterator[PrometheusStage]:
+    """What the operator asks for the use of connections."""
+    with PrometheusStage().open() as stage:
+        yield stage
+
+
+@pytest.fixture(scope="package")
+def operator(deployment: Deployment, prometheus: PrometheusStage) -> Iterator[Operator]:
+    """A running operator that looks service accounts and heartbeats up often."""
     running = Operator(
         operator_kubeconfig(deployment.plane),
         deployment.plane.workdir,
@@ -28,6 +36,8 @@ def operator(deployment: Deployment) -> Iterator[Operator]:
         inspection_seconds=3,
         resync_seconds=5,
         probe_allow_loopback=True,
+        prometheus_url=prometheus.url,
+        prometheus_query="max by (namespace, name) (gateway_last_request_timestamp_seconds)",
     ).start()
     yield running
     assert running.stop() == 0

@@ -211,7 +211,9 @@ async def test_an_approval_of_the_live_surface_restores() -> None:
     assert shop.world.secret_works()
     assert shop.world.find(claimed).status.drift is None
     restored = [each for each in shop.audited() if each["action"] == "restore"]
-    assert [(each["reason"], each["connection"]["generation"]) for each in restored] == [("Reissue", 2)]
+    assert [(each["reason"], each["message"].partition(":")[0]) for each in restored] == [
+        ("Approved", "it was Drifted")
+    ]
 
 
 @in_virtual_time

@@ -6,7 +6,7 @@ from fakes.vault import cut_off
 from fakes.world import LEASED, NAMESPACE, World
 from leasehold.api.connection import MCPConnection
 from leasehold.api.reasons import Reason
-from leasehold.core.faults import TryLater
+from leasehold.core.faults import NeedsPerson, TryLater
 from objects import a_profile
 from virtual_time import in_virtual_time, passing
 
@@ -210,6 +210,23 @@ async def test_an_api_server_that_cannot_be_listed_stops_nothing() -> None:
     await passing(200)
     assert world.ready(connection) == "Active"
     assert engine.live()[0]
+
+
+@in_virtual_time
+async def test_an_object_that_nobody_lets_us_read_is_kept_and_all_else_is_compared() -> None:
+    world = World()
+    engine = await world.start(resync_seconds=60)
+    for name in ("gone", "also-gone", "stays"):
+        world.claim(name)
+    await passing(5)
+    world.watching = False
+    for name in ("gone", "also-gone"):
+        del world.cluster.objects["mcpconnections", NAMESPACE, name]
+    world.cluster.fail("get", NeedsPerson(Reason.REFUSED, "our rights went before it"))
+    await passing(60)
+    assert engine.ready() == (True, "2 connections are known")
+    await passing(60)
+    assert engine.ready() == (True, "1 connections are known")
 
 
 @in_virtual_time

@@ -17,6 +17,7 @@ from leasehold.api.revocation import MCPRevocation
 from leasehold.api.snapshot import MCPToolSnapshot
 from leasehold.core.facts import (
     EventType,
+    Heartbeat,
     RevocationFact,
     SecretContent,
     SecretMeta,
@@ -95,6 +96,8 @@ class FakeCluster:
         self.unreadable: set[tuple[str, str]] = set()
         self.namespaces: dict[str, FakeNamespace] = {}
         self.service_accounts: dict[tuple[str, str], str] = {}
+        self.heartbeats: dict[tuple[str, str], datetime | None] = {}
+        """The Leases of that name, by when they were renewed."""
         self.secrets: dict[tuple[str, str], FakeSecret] = {}
         self.unreadable_revocations: list[RevocationFact] = []
         self.events: list[FakeEvent] = []
@@ -105,6 +108,10 @@ class FakeCluster:
     def fail(self, method: str, fault: Exception, *, times: int = 1, afterwards: bool = False) -> None:
         """The next `times` calls of a method raise; `afterwards`: once they have done their work."""
         self._troubles.append(Trouble(method, fault, times, afterwards))
+
+    def mend(self) -> None:
+        """Whatever was ordered to fail works again."""
+        self._troubles.clear()
 
     def next_version(self) -> str:
         self._version += 1
@@ -120,7 +127,11 @@ class FakeCluster:
     async def list_all(self, kind: type[R]) -> tuple[list[R], list[str]]:
         with self._called("list_all"):
             unreadable = sorted(key for plural, key in self.unreadable if plural == kind.PLURAL)
-            found = [held for (plural, _, _), held in self.objects.items() if plural == kind.PLURAL]
+            found = [
+                held
+                for (plural, _, _), held in self.objects.items()
+                if plural == kind.PLURAL and held.key not in unreadable
+            ]
             return [kind.model_validate(held.to_wire()) for held in found], unreadable
 
     async def put_status(self, resource: R) -> R:
@@ -155,6 +166,11 @@ class FakeCluster:
         with self._called("service_account"):
             uid = self.service_accounts.get((namespace, name))
             return None if uid is None else ServiceAccountFact(uid)
+
+    async def heartbeat(self, namespace: str, name: str) -> Heartbeat | None:
+        with self._called("heartbeat"):
+            known = (namespace, name) in self.heartbeats
+            return Heartbeat(self.heartbeats[namespace, name]) if known else None
 
     async def request_token(
         self, namespace: str, name: str, audience: str, seconds: int

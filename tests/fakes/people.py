@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -91,6 +92,14 @@ class FakePeople:
     def delete_service_account(self, namespace: str, name: str) -> None:
         """Delete it; its tokens are not looked after."""
         del self.cluster.service_accounts[namespace, name]
+
+    def renew(self, namespace: str, name: str, renewed: datetime | None) -> None:
+        """Write a Lease with that renewTime, or with none."""
+        self.cluster.heartbeats[namespace, name] = renewed
+
+    def delete_lease(self, namespace: str, name: str) -> None:
+        """Delete it."""
+        del self.cluster.heartbeats[namespace, name]
 
     def create_secret(
         self, namespace: str, name: str, data: Mapping[str, str], labels: Mapping[str, str] | None = None

@@ -11,6 +11,7 @@ from typing import Any, cast
 from fakes.catalog import FakeCatalog
 from fakes.cluster import FakeClock, FakeCluster, Key
 from fakes.people import FakePeople
+from fakes.usage import FakeUsage
 from fakes.vault import vault_beside
 from fakes.vault_world import DataAt, FakeRole, FakeToken, LeasedAt, TokenAt
 from leasehold import wiring
@@ -116,6 +117,7 @@ class World:
         self.people = FakePeople(self.cluster)
         self.vault = vault_beside(self.cluster)
         self.catalog = FakeCatalog()
+        self.usage: FakeUsage | None = None
         self.audit = Lines()
         self.watching = True
         self.calls = 0
@@ -156,6 +158,7 @@ class World:
             EventRecorder(ports, self.clock),
             self.lead,
             self.catalog,
+            self.usage,
         )
         self.engines.append(engine)
         await engine.start()

@@ -19,13 +19,13 @@ from objects import a_connection
 from shipped import operator_token, shipped
 
 SECONDS = 60
-Started = Callable[[str], "Told"]
+Started = Callable[..., "Told"]
 
 
 class Told:
     """What a watcher told the engine's event loop, and the threads that it needed."""
 
-    def __init__(self, kubeconfig: str) -> None:
+    def __init__(self, kubeconfig: str, *namespaces: str) -> None:
         self.events: list[WatchEvent] = []
         self.failures: list[Exception] = []
         self.threads_before = set(threading.enumerate())
@@ -33,7 +33,7 @@ class Told:
         self.engine = threading.Thread(target=self.loop.run_forever, name="engine", daemon=True)
         self.engine.start()
         self.wrong_thread: list[str] = []
-        self.watcher = Watcher(kubeconfig, self.loop, self._take, self.failures.append)
+        self.watcher = Watcher(kubeconfig, self.loop, self._take, self.failures.append, namespaces)
         self.watcher.start()
 
     def _take(self, event: WatchEvent) -> None:
@@ -74,8 +74,8 @@ def kubeconfig(people: RealPeople, tmp_path: Path) -> str:
 def started() -> Iterator[Started]:
     running: list[Told] = []
 
-    def start(kubeconfig: str) -> Told:
-        running.append(Told(kubeconfig))
+    def start(kubeconfig: str, *namespaces: str) -> Told:
+        running.append(Told(kubeconfig, *namespaces))
         return running[-1]
 
     yield start
@@ -123,6 +123,49 @@ def test_what_was_there_is_told_first_and_then_every_change(
     told.waits_for(later, "DELETED")
     assert told.failures == []
     assert told.wrong_thread == []
+
+
+def test_with_namespaces_what_is_in_others_is_not_told(
+    people: RealPeople, kubeconfig: str, started: Started
+) -> None:
+    inside = people.create(a_connection(namespace=people.namespace()))
+    also_inside = people.create(a_connection(namespace=people.namespace()))
+    outside = people.create(a_connection(namespace=people.namespace()))
+    store = a_store(people, "watched-everywhere")
+    given = (inside.metadata.namespace, also_inside.metadata.namespace)
+    told = started(kubeconfig, *given)
+    for each in (inside, also_inside, store):
+        told.waits_for(each, None)
+    people.edit(outside)
+    for each in (inside, also_inside):
+        people.edit(each)
+        told.waits_for(each, "MODIFIED")
+    assert told.last(outside) == "silence"
+    assert told.failures == []
+
+
+def test_a_namespace_that_is_gone_hides_none_of_the_others(
+    people: RealPeople, kubeconfig: str, started: Started
+) -> None:
+    inside = people.create(a_connection(namespace=people.namespace()))
+    going = people.namespace()
+    people.terminate(going)
+    told = started(kubeconfig, "never-there", inside.metadata.namespace, going)
+    told.waits_for(inside, None)
+    people.edit(inside)
+    told.waits_for(inside, "MODIFIED")
+    assert told.failures == []
+
+
+def test_without_any_of_its_namespaces_it_waits_for_one(
+    people: RealPeople, kubeconfig: str, started: Started
+) -> None:
+    told = started(kubeconfig, "not-there-yet")
+    wait_until(lambda: told.failures, SECONDS, "the missing namespaces are reported")
+    assert "not-there-yet" in str(told.failures[0])
+    people.plane.kubectl("create", "namespace", "not-there-yet")
+    connection = people.create(a_connection(namespace="not-there-yet"))
+    told.waits_for(connection, None, "ADDED")
 
 
 def test_nothing_is_written_into_what_is_watched(

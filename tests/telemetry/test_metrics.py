@@ -58,17 +58,23 @@ def test_an_active_connection_is_seen_with_its_times_and_its_ledger() -> None:
     fleet = FleetMetrics()
     fleet.update(active())
     text = fleet.render()
-    assert samples(text, "leasehold_connection_ready") == [(LABELS, 1)]
-    assert samples(text, "leasehold_connection_state") == [({**LABELS, "reason": "Active"}, 1)]
+    assert samples(text, "leasehold_connection_ready") == [({**LABELS, "reason": "Active"}, 1)]
     ninety_days = (NOON + timedelta(days=90)).timestamp()
     assert samples(text, "leasehold_connection_lease_end_timestamp_seconds") == [(LABELS, ninety_days)]
     one_hour = (NOON + timedelta(hours=1)).timestamp()
     assert samples(text, "leasehold_connection_credential_expiry_timestamp_seconds") == [(LABELS, one_hour)]
-    named = {"namespace": "support", "name": "support-bot-orders"}
-    assert samples(text, "leasehold_ledger_entries") == [
-        ({**named, "state": "Retiring"}, 2),
-        ({**named, "state": "Current"}, 1),
-    ]
+    assert samples(text, "leasehold_connection_ledger_entries") == [(LABELS, 3)]
+
+
+def test_the_last_use_is_seen_where_a_source_has_told_of_one() -> None:
+    name = "leasehold_connection_last_use_timestamp_seconds"
+    for use, seen in (
+        ({"source": "Heartbeat", "lastUsedTime": rfc3339(NOON)}, [(LABELS, NOON.timestamp())]),
+        ({"source": "Prometheus", "observedSince": rfc3339(NOON)}, []),
+    ):
+        fleet = FleetMetrics()
+        fleet.update(a_connection(status={"use": use}))
+        assert samples(fleet.render(), name) == seen
 
 
 def test_an_unset_time_has_no_series() -> None:
@@ -80,8 +86,7 @@ def test_an_unset_time_has_no_series() -> None:
 def test_a_connection_without_status_is_pending_and_not_ready() -> None:
     fleet = FleetMetrics()
     fleet.update(a_connection())
-    assert samples(fleet.render(), "leasehold_connection_ready") == [(LABELS, 0)]
-    assert samples(fleet.render(), "leasehold_connection_state") == [({**LABELS, "reason": "Pending"}, 1)]
+    assert samples(fleet.render(), "leasehold_connection_ready") == [({**LABELS, "reason": "Pending"}, 0)]
 
 
 def test_a_change_replaces_the_series_of_before() -> None:
@@ -89,10 +94,10 @@ def test_a_change_replaces_the_series_of_before() -> None:
     fleet.update(active())
     fleet.update(a_connection(status={"conditions": [a_ready_condition(Reason.EXPIRED, "False")]}))
     text = fleet.render()
-    assert samples(text, "leasehold_connection_state") == [({**LABELS, "reason": "Expired"}, 1)]
-    assert samples(text, "leasehold_ledger_entries") == []
+    assert samples(text, "leasehold_connection_ready") == [({**LABELS, "reason": "Expired"}, 0)]
+    assert samples(text, "leasehold_connection_ledger_entries") == []
     reasons = {labels["reason"]: count for labels, count in samples(text, "leasehold_fleet_connections")}
-    assert reasons == {"Active": 0, "Expired": 1}
+    assert reasons == {"Expired": 1}
 
 
 def test_a_forgotten_connection_leaves_no_series_and_forgetting_twice_changes_nothing() -> None:
@@ -101,9 +106,7 @@ def test_a_forgotten_connection_leaves_no_series_and_forgetting_twice_changes_no
     fleet.forget("support/support-bot-orders")
     fleet.forget("support/support-bot-orders")
     text = fleet.render()
-    assert "support-bot-orders" not in text
-    assert {count for _, count in samples(text, "leasehold_fleet_connections")} == {0}
-    assert {count for _, count in samples(text, "leasehold_fleet_ledger_entries")} == {0}
+    assert text == FleetMetrics().render()
 
 
 def test_a_connection_told_twice_is_shown_once_and_again_after_it_was_forgotten() -> None:
@@ -114,7 +117,7 @@ def test_a_connection_told_twice_is_shown_once_and_again_after_it_was_forgotten(
     assert fleet.render() == once
     fleet.forget(connection.key)
     fleet.update(connection)
-    assert samples(fleet.render(), "leasehold_connection_ready") == [(LABELS, 1)]
+    assert fleet.render() == once
 
 
 def test_no_person_tool_address_or_lease_is_in_the_metrics() -> None:
@@ -142,7 +145,7 @@ def test_aggregates_are_the_sums_of_what_is_there(
     counted = {labels["reason"]: n for labels, n in samples(text, "leasehold_fleet_connections") if n}
     assert counted == Counter(reason.value for reason, _ in there.values())
     states = {labels["state"]: n for labels, n in samples(text, "leasehold_fleet_ledger_entries")}
-    assert states["Current"] == sum(entries for _, entries in there.values())
+    assert states.get("Current", 0) == sum(entries for _, entries in there.values())
 
 
 @given(
@@ -172,6 +175,7 @@ def everything() -> Telemetry:
     telemetry.cluster_request("PUT", "mcpconnections/status", "succeeded", 0.003)
     telemetry.leader(leading=True)
     telemetry.inventory("MCPConnection", 10_000, 1.5)
+    telemetry.store("default", True, Reason.ACTIVE, 2)
     telemetry.event_dropped("queue_full")
     telemetry.audit_write_failed("file")
     return telemetry
@@ -215,7 +219,11 @@ def test_the_operators_work_is_counted_by_outcome_and_reason() -> None:
     assert samples(text, "leasehold_revocations_total") == [({"outcome": "failed", "reason": "Expired"}, 1)]
     assert samples(text, "leasehold_revocation_lag_seconds_sum") == [({}, 0)]
     assert samples(text, "leasehold_events_dropped_total") == [({"why": "queue_full"}, 1)]
-    assert samples(text, "leasehold_audit_write_failures_total") == [({"target": "file"}, 1)]
+    assert samples(text, "leasehold_audit_write_failures_total") == [
+        ({"target": "record"}, 0),
+        ({"target": "stream"}, 0),
+        ({"target": "file"}, 1),
+    ]
     assert samples(text, "leasehold_leader") == [({}, 1)]
     assert samples(text, "leasehold_build_info")[0][0]["version"] == "0.1.0"
 
@@ -245,9 +253,27 @@ def test_an_empty_lane_has_no_age() -> None:
 def test_the_engine_tells_of_connections_through_the_facade() -> None:
     telemetry = Telemetry(FleetMetrics(), "0.1.0")
     telemetry.connection(active())
-    assert samples(telemetry.render().decode(), "leasehold_connection_ready") == [(LABELS, 1)]
+    labels = {**LABELS, "reason": "Active"}
+    assert samples(telemetry.render().decode(), "leasehold_connection_ready") == [(labels, 1)]
     telemetry.connection_gone("support/support-bot-orders")
     assert samples(telemetry.render().decode(), "leasehold_connection_ready") == []
+
+
+def test_a_store_has_the_reason_that_it_has_now() -> None:
+    telemetry = Telemetry(FleetMetrics(), "0.1.0")
+    telemetry.store("default", True, Reason.ACTIVE, 2)
+    telemetry.store("default", False, Reason.SEALED, None)
+    text = telemetry.render().decode()
+    assert samples(text, "leasehold_store_ready") == [({"store": "default", "reason": "Sealed"}, 0)]
+    assert samples(text, "leasehold_store_irrevocable_leases") == [({"store": "default"}, 2)]
+
+
+def test_a_store_that_is_gone_leaves_no_series() -> None:
+    telemetry = Telemetry(FleetMetrics(), "0.1.0")
+    telemetry.store("default", False, Reason.UNREACHABLE, None)
+    telemetry.store_gone("default")
+    telemetry.store_gone("never-there")
+    assert samples(telemetry.render().decode(), "leasehold_store_ready") == []
 
 
 @pytest.mark.parametrize("rounds", [3000])

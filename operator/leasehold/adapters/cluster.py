@@ -3,13 +3,14 @@ nor a Secret."""
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from leasehold.adapters.cluster_clock import ServerClock
 from leasehold.adapters.cluster_faults import done, is_absent, kind_is_not_installed
+from leasehold.adapters.cluster_heartbeat import heartbeat_call, heartbeat_of
 from leasehold.adapters.cluster_http import METADATA_ONLY, Call, Observe, Transport
 from leasehold.adapters.cluster_inspection import InspectionCalls
 from leasehold.adapters.cluster_kubeconfig import KubeContext
@@ -18,10 +19,11 @@ from leasehold.adapters.cluster_objects import ObjectCalls, identity_of, key_of
 from leasehold.adapters.cluster_people import PersonCalls
 from leasehold.adapters.cluster_secrets import SecretCalls
 from leasehold.adapters.cluster_snapshots import SnapshotCalls
+from leasehold.adapters.cluster_workloads import WorkloadCalls
 from leasehold.api.base import Resource
 from leasehold.api.names import API_VERSION, GROUP
 from leasehold.api.reasons import Reason
-from leasehold.core.facts import EventType, RevocationFact, ServiceAccountFact, ServiceAccountToken
+from leasehold.core.facts import EventType, Heartbeat, RevocationFact, ServiceAccountFact, ServiceAccountToken
 from leasehold.core.faults import TryLater
 from leasehold.core.sealed import Sealed
 
@@ -30,19 +32,25 @@ MAX_NOTE_LENGTH = 1024
 """The events.k8s.io/v1 bound on `note`."""
 
 
-class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls):
-    """One API server, and its clock."""
+class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls, WorkloadCalls):
+    """One API server, and its clock. With `namespaces`, lists are of these alone."""
 
-    def __init__(self, connection: Connection, observe: Observe | None = None) -> None:
+    def __init__(
+        self, connection: Connection, observe: Observe | None = None, namespaces: Sequence[str] = ()
+    ) -> None:
         self.clock = ServerClock()
-        super().__init__(Transport(connection, self.clock, observe))
+        super().__init__(Transport(connection, self.clock, observe), namespaces)
 
     @classmethod
     async def from_kubeconfig(
-        cls, path: str, context: str | None = None, observe: Observe | None = None
+        cls,
+        path: str,
+        context: str | None = None,
+        observe: Observe | None = None,
+        namespaces: Sequence[str] = (),
     ) -> "KubernetesCluster":
         """As kubectl would connect with this file."""
-        return cls(await Connection.from_kubeconfig(path, context), observe)
+        return cls(await Connection.from_kubeconfig(path, context), observe, namespaces)
 
     @classmethod
     async def from_context(cls, context: KubeContext) -> "KubernetesCluster":
@@ -50,16 +58,23 @@ class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, In
         return cls(await Connection.from_context(context))
 
     @classmethod
-    def in_cluster(cls, observe: Observe | None = None) -> "KubernetesCluster":
+    def in_cluster(
+        cls, observe: Observe | None = None, namespaces: Sequence[str] = ()
+    ) -> "KubernetesCluster":
         """As the pod's service account."""
-        return cls(Connection.in_cluster(), observe)
+        return cls(Connection.in_cluster(), observe, namespaces)
 
     @classmethod
     def explicit(
-        cls, host: str, token: str, ca_file: str | None = None, observe: Observe | None = None
+        cls,
+        host: str,
+        token: str,
+        ca_file: str | None = None,
+        observe: Observe | None = None,
+        namespaces: Sequence[str] = (),
     ) -> "KubernetesCluster":
         """With a bearer token."""
-        return cls(Connection.explicit(host, token, ca_file), observe)
+        return cls(Connection.explicit(host, token, ca_file), observe, namespaces)
 
     async def close(self) -> None:
         """End the session."""
@@ -82,6 +97,12 @@ class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, In
         )
         metadata = await self._metadata(call)
         return None if metadata is None else ServiceAccountFact(uid=metadata["uid"])
+
+    async def heartbeat(self, namespace: str, name: str) -> Heartbeat | None:
+        """The Lease of that name."""
+        call = heartbeat_call("get", namespace, name)
+        answer = await self._transport.send(call)
+        return None if is_absent(answer) else heartbeat_of(call, done(call, answer))
 
     async def _metadata(self, call: Call) -> dict[str, Any] | None:
         answer = await self._transport.send(call)

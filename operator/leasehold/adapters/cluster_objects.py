@@ -1,6 +1,7 @@
 """Our own kinds: reads that say "absent" only when the server does, writes that land on exactly the object
 that was looked at."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -25,8 +26,9 @@ UID_MISMATCH = "UID in precondition"
 class ObjectCalls:
     """The part of `ports.Cluster` that reads and writes resources of our group."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, namespaces: Sequence[str] = ()) -> None:
         self._transport = transport
+        self._namespaces = tuple(namespaces)
 
     async def get(self, kind: type[R], name: str, namespace: str = "") -> R | None:
         """A consistent read.
@@ -43,7 +45,36 @@ class ObjectCalls:
         self, kind: type[R], namespace: str = "", selector: str = ""
     ) -> tuple[list[R], list[str]]:
         """Every object of the kind, page by page at one version of the collection; of one namespace, or with labels
-        that kubectl's `-l` would select, where these are given."""
+        that kubectl's `-l` would select, where these are given. Without a namespace, a kind that is in namespaces
+        is listed in those that the client was made for, one after the other."""
+        if namespace or not kind.NAMESPACED or not self._namespaces:
+            return await self._list(kind, namespace, selector)
+        readable: list[R] = []
+        unreadable: list[str] = []
+        for namespace in self._namespaces:
+            try:
+                listed, others = await self._list(kind, namespace, selector)
+            except NeedsPerson:
+                if not await self._is_going(namespace):
+                    raise
+                continue  # our rights in it went before it: that must not hide all other namespaces
+            readable += listed
+            unreadable += others
+        return readable, unreadable
+
+    async def _is_going(self, namespace: str) -> bool:
+        """Whether a namespace is gone, or about to be."""
+        call = Call(
+            verb="get",
+            resource="namespaces",
+            subject=namespace,
+            path=f"/api/v1/namespaces/{quote(namespace, safe='')}",
+            accept=METADATA_ONLY,
+        )
+        answer = await self._transport.send(call)
+        return is_absent(answer) or bool(done(call, answer).json()["metadata"].get("deletionTimestamp"))
+
+    async def _list(self, kind: type[R], namespace: str, selector: str) -> tuple[list[R], list[str]]:
         readable: list[R] = []
         unreadable: list[str] = []
         following = ""

@@ -99,8 +99,8 @@ class MCPConnectionSpec(ApiModel):
     lease_duration_seconds: Annotated[Integer, Field(ge=10, le=31536000)] = 7776000
     """How long the connection may live, from its creation or its newest approval; may be lowered, never
     raised."""
-    idle_seconds: Annotated[Integer, Field(ge=3600, le=31536000)] = 5184000
-    """After how long without use it ends; only where use can be seen."""
+    idle_seconds: Annotated[Integer, Field(ge=10, le=31536000)] = 5184000
+    """After how long without use it ends; only where use can be seen. Longer than the heartbeat's interval."""
     suspend: Boolean = False
     """Stops the agent: the credential is revoked, and nothing is minted."""
     output: Output | None = None
@@ -272,6 +272,29 @@ class DriftRecord(ApiModel):
     """What differs, worst first."""
 
 
+class UseSource(StrEnum):
+    """Where evidence of use comes from."""
+
+    HEARTBEAT = "Heartbeat"
+    PROMETHEUS = "Prometheus"
+
+
+class UseRecord(ApiModel):
+    """Whether the connection is used, as a source of evidence tells it."""
+
+    source: UseSource
+    """Where the newest evidence comes from: Heartbeat (a Lease of the connection's name) or Prometheus."""
+    last_used_time: Time | None = None
+    """When it was used last; behind the truth by a tenth of idleSeconds, and by a day, at most. Absent: no use was
+    ever seen."""
+    observed_since: Time | None = None
+    """Since when a source tells of it; absent while none does."""
+    deadline_time: Time | None = None
+    """When it becomes Idle, unless it is used or approved before; absent while no source tells of it."""
+    idle_since: Time | None = None
+    """Since when it has been Idle; only an approval ends that."""
+
+
 class ServerFacts(ApiModel):
     """What a person needs to know of the profile."""
 
@@ -290,7 +313,8 @@ class ServerFacts(ApiModel):
 
 
 class MCPConnectionStatus(ApiModel):
-    """Authority (generation, ledger, secret, holds), observations (reviews, backoff), and a projection of both."""
+    """Authority (generation, ledger, secret, holds), observations (reviews, use, backoff), and a projection of
+    both."""
 
     last_generation: Annotated[Integer, Field(ge=0)] = 0
     """The newest mint; every new one gets the next number."""
@@ -307,6 +331,8 @@ class MCPConnectionStatus(ApiModel):
     """The newest approval; the lease runs from it."""
     rejection: ReviewRecord | None = None
     """The newest rejection, until an approval that is newer."""
+    use: UseRecord | None = None
+    """Whether it is used; absent where no source of evidence has ever told of it."""
     backoff: Backoff | None = None
     """Work that failed and is due again."""
     drift: DriftRecord | None = None

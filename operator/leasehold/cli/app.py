@@ -9,6 +9,8 @@ from leasehold.cli.breakglass import breakglass
 from leasehold.cli.connection_list import list_connections
 from leasehold.cli.diff import diff
 from leasehold.cli.doctor import doctor
+from leasehold.cli.heartbeat import heartbeat
+from leasehold.cli.import_command import import_
 from leasehold.cli.lift import lift
 from leasehold.cli.review import approve, reject
 from leasehold.cli.status import status
@@ -30,9 +32,11 @@ app.command()(reject)
 app.command()(breakglass)
 app.command()(lift)
 app.command()(doctor)
+app.command("import")(import_)
 app.add_typer(bootstrap, name="bootstrap")
 surface.command()(probe)
 app.add_typer(surface, name="surface")
+app.command()(heartbeat)
 
 
 @app.command()

@@ -50,8 +50,9 @@ class AuditAction(StrEnum):
     LIFT = "lift"
     APPROVE = "approve"
     REJECT = "reject"
-    RESTORE = "restore"
     DRIFT = "drift"
+    IDLE = "idle"
+    RESTORE = "restore"
 
 
 class AuditPhase(StrEnum):

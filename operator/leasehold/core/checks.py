@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from leasehold.api.base import rfc3339
+from leasehold.api.base import Condition, ConditionStatus, rfc3339
 from leasehold.api.names import FINALIZER
 from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
@@ -170,6 +170,17 @@ def _what_differs(drift: DriftStanding) -> str:
     )
 
 
+def connection_is_idle(o: Observation) -> Finding | None:
+    """Nobody used the connection for longer than it asks to be kept."""
+    if o.use is None or o.use.idle_since is None:
+        return None
+    return _ends(
+        Reason.IDLE,
+        f"it was not used for spec.idleSeconds by {rfc3339(o.use.idle_since)}, says its source ({o.use.source}); a "
+        "review that approves it brings a fresh credential",
+    )
+
+
 def profile_is_missing(o: Observation) -> Finding | None:
     """Nobody registered the server, or not any more."""
     if o.profile is not None:
@@ -298,6 +309,7 @@ DENIALS: tuple[Check, ...] = (
     namespace_is_not_allowed,
     service_account_is_gone,
     surface_has_drifted,
+    connection_is_idle,
 )
 OBSTACLES: tuple[Check, ...] = (
     profile_is_missing,
@@ -311,6 +323,28 @@ OBSTACLES: tuple[Check, ...] = (
     store_is_not_held,
 )
 REMARKS: tuple[Check, ...] = (surface_is_drifting, review_is_due)
+
+
+DENYING_REASONS: frozenset[Reason] = frozenset(
+    {
+        Reason.DELETED,
+        Reason.REVOKED,
+        Reason.HELD,
+        Reason.REJECTED,
+        Reason.SUSPENDED,
+        Reason.EXPIRED,
+        Reason.NAMESPACE_NOT_ALLOWED,
+        Reason.SERVICE_ACCOUNT_GONE,
+        Reason.DRIFTED,
+        Reason.IDLE,
+    }
+)
+"""What denials find; Drifted also in time to be looked at, and then the connection is Ready."""
+
+
+def denies(ready: Condition) -> bool:
+    """Whether this Ready condition is a denial's."""
+    return ready.status is ConditionStatus.FALSE and ready.reason in DENYING_REASONS
 
 
 def first_finding(checks: tuple[Check, ...], o: Observation) -> Finding | None:

@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from leasehold.api.connection import LedgerEntry, MCPConnection
+from leasehold.api.connection import LedgerEntry, MCPConnection, UseRecord
 from leasehold.api.profile import CredentialRecipe
 
 REVIEW_WINDOW = timedelta(days=14)
+IDLE_WINDOW = timedelta(days=14)
+"""How long before it becomes Idle an unused connection says so; a quarter of `idleSeconds` where that is less."""
 STANDING_CHECK_PERIOD = timedelta(hours=1)
 REPAIR_PERIOD = timedelta(minutes=5)
 """A Secret that is damaged, or a credential that is gone, again and again is replaced no more often."""
@@ -34,6 +36,22 @@ def review_due(connection: MCPConnection) -> datetime | None:
     """From when on a review is owed."""
     end = lease_end(connection)
     return max(end - REVIEW_WINDOW, _lease_begin(connection) or end) if end else None
+
+
+def idle_end(connection: MCPConnection, use: UseRecord | None) -> datetime | None:
+    """When it becomes Idle: `idleSeconds` after its last use, but not before it was watched for so long, nor before
+    its newest approval (else its creation) is so old. None while nobody watches, and where it is Idle already."""
+    if use is None or use.observed_since is None or use.idle_since is not None:
+        return None
+    moments = (use.last_used_time, use.observed_since, _lease_begin(connection))
+    begin = max(moment for moment in moments if moment is not None)
+    return begin + timedelta(seconds=connection.spec.idle_seconds)
+
+
+def idle_warning(connection: MCPConnection, use: UseRecord | None) -> datetime | None:
+    """From when on it is said that it becomes Idle."""
+    end = idle_end(connection, use)
+    return end - min(IDLE_WINDOW, timedelta(seconds=connection.spec.idle_seconds) / 4) if end else None
 
 
 def rotation_due(connection: MCPConnection, entry: LedgerEntry, recipe: CredentialRecipe) -> datetime | None:

@@ -133,6 +133,7 @@ def next_wake(o: Observation) -> datetime | None:
     """When to look again if nothing happens before; None: only an event changes anything."""
     status = o.connection.status
     moments: list[datetime | None] = [deadlines.lease_end(o.connection), deadlines.review_due(o.connection)]
+    moments += [deadlines.idle_warning(o.connection, o.use), deadlines.idle_end(o.connection, o.use)]
     if o.drift is not None:
         moments.append(o.drift.deadline)
     if status.backoff is not None:

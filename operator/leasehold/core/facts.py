@@ -76,6 +76,13 @@ class ServiceAccountFact:
 
 
 @dataclass(frozen=True)
+class Heartbeat:
+    """A Lease of a connection's name; `renewed` as whoever renews it has written it, None where nobody did."""
+
+    renewed: datetime | None
+
+
+@dataclass(frozen=True)
 class ServiceAccountToken:
     """A token from TokenRequest; `expiry` counts from before the request."""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
 
-from leasehold.api.connection import Backoff, MCPConnection
+from leasehold.api.connection import Backoff, MCPConnection, UseRecord
 from leasehold.api.hold import Hold
 from leasehold.api.profile import CredentialRecipe, MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
@@ -14,6 +14,7 @@ from leasehold.core.drift_standing import DriftStanding
 from leasehold.core.facts import RevocationFact, SecretProbe
 from leasehold.core.mint_hash import mint_hash
 from leasehold.core.revocations import holds_now
+from leasehold.core.use import UseLook, use_now
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,12 @@ class Observation:
     revocations: tuple[RevocationFact, ...] = ()
     matched_by: frozenset[str] = frozenset()
     """Uids of revocations that have matched it before, whatever it says now."""
+    recorded_by: frozenset[str] = frozenset()
+    """Those of them that keep the match in their own status until its hold is written."""
     drift: DriftStanding | None = None
     """How it stands to what the server exposes; None: that was never captured."""
+    look: UseLook | None = None
+    """What sources of evidence said of its use; None: they were not asked lately, which decides nothing."""
 
     @property
     def registered_url(self) -> str | None:
@@ -74,6 +79,17 @@ class Observation:
             self.matched_by,
             approved_time=approval.time if approval is not None else None,
         )
+
+    @property
+    def must_be_held_first(self) -> bool:
+        """A revocation has matched it, and nothing that is written down would say so after a crash."""
+        written = {hold.uid for hold in self.connection.status.holds} | self.recorded_by
+        return any(hold.uid not in written for hold in self.holds)
+
+    @cached_property
+    def use(self) -> UseRecord | None:
+        """What is on record of its use, as of now."""
+        return use_now(self.connection, self.look)
 
     @cached_property
     def specs(self) -> str:

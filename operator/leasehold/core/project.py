@@ -17,6 +17,7 @@ from leasehold.core.decide import standing
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.core.observation import Observation
 from leasehold.core.project_surface import drift_free, drift_record, reachable, surface_approval
+from leasehold.core.project_use import used
 
 FIRST_RETRY_SECONDS = 2
 LONGEST_RETRY_SECONDS = 300
@@ -44,12 +45,7 @@ def project(o: Observation, fault: Fault | None) -> MCPConnectionStatus:
         ("CredentialIssued", *_credential_issued(o)),
         ("DriftFree", *drift_free(o)),
         ("Reachable", *reachable(o)),
-        (
-            "Used",
-            ConditionStatus.UNKNOWN,
-            Reason.NO_EVIDENCE_SOURCE,
-            "no source of evidence of use is configured",
-        ),
+        ("Used", *used(o)),
     )
     return status.model_copy(
         update={
@@ -60,6 +56,7 @@ def project(o: Observation, fault: Fault | None) -> MCPConnectionStatus:
             "lease_end_time": deadlines.lease_end(o.connection),
             "review_due_time": deadlines.review_due(o.connection),
             "drift": drift_record(o),
+            "use": o.use,
             "surface_approval": surface_approval(o),
             "credential_expiry_time": present.expiry_time if present else None,
             "residual_exposure_until": _residual(o),

@@ -20,6 +20,7 @@ from leasehold.engine.inventory import Inventory
 from leasehold.engine.revocations import RevocationBook
 from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
 from leasehold.engine.surfaces import Surfaces
+from leasehold.engine.usage import UseWatch
 from leasehold.ports import Clock, Cluster
 
 PATIENCE_SECONDS: Final = 1.0
@@ -38,6 +39,7 @@ class Gatherer:
         inspector: Inspector,
         book: RevocationBook,
         surfaces: Surfaces,
+        uses: UseWatch,
     ) -> None:
         self._cluster = cluster
         self._clock = clock
@@ -47,6 +49,7 @@ class Gatherer:
         self._inspector = inspector
         self._book = book
         self._surfaces = surfaces
+        self._uses = uses
 
     def now(self) -> datetime:
         """The API server's time.
@@ -91,6 +94,8 @@ class Gatherer:
             rivals=inventory.rivals(connection),
             revocations=self._book.known,
             matched_by=self._book.matched_by(connection),
+            recorded_by=self._book.recording(connection),
+            look=await self._uses.look(connection, now),
         )
         return replace(observed, drift=await self._drift(observed))
 

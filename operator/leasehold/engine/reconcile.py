@@ -4,11 +4,14 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from leasehold.api.base import Condition, whole_seconds
 from leasehold.api.connection import Assurance, EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
+from leasehold.core.checks import denies
 from leasehold.core.decide import decide, next_wake
 from leasehold.core.faults import Fault, Vanished
 from leasehold.core.observation import Observation
@@ -23,8 +26,11 @@ from leasehold.engine.report import Reporter
 from leasehold.engine.revoke import Revoker
 from leasehold.engine.secrets import Secrets
 from leasehold.engine.service_accounts import ServiceAccounts
+from leasehold.engine.usage import UseWatch
 from leasehold.engine.work import LostRace, Work
 from leasehold.ports import Cluster
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Reconciler:
         secrets: Secrets,
         recovery: Recovery,
         reporter: Reporter,
+        uses: UseWatch,
     ) -> None:
         self._cluster = cluster
         self._inventory = inventory
@@ -72,6 +79,7 @@ class Reconciler:
         self._secrets = secrets
         self._recovery = recovery
         self._reporter = reporter
+        self._uses = uses
         self.released: set[str] = set()
         """Uids of those whose finalizer is off, or may be: nothing of them is alive, or it was given up. Noted
         ahead of the request, for the watch may tell of the deletion before the request is answered."""
@@ -81,7 +89,7 @@ class Reconciler:
 
         :raises Fault: nothing could be read or written; nothing is lost, and the pass is to be repeated
         """
-        if is_gone(connection):
+        if ledger.is_gone(connection, FINALIZER):
             return Again(None)
         observed = await self._gatherer.observe(connection)
         plan = decide(observed)
@@ -91,13 +99,22 @@ class Reconciler:
         work = Work(self._cluster, self._inventory, connection)
         work.set_reviews(observed.connection.status.approval, observed.connection.status.rejection)
         work.set_holds(observed.holds)
+        work.set_use(observed.use)
         try:
+            if _became_idle(connection.status, work.status):
+                await work.commit()  # what one look has found is on record before anything ends by it
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
+                if set(work.connection.metadata.finalizers) - {
+                    FINALIZER
+                }:  # it stays, and has to say what is so
+                    work.status = project(self._afterwards(observed, work), fault)
+                    await work.commit()
                 self.released.add(connection.metadata.uid)
                 await work.release()
                 self._forget_what_left(connection, work)
                 self._inspector.forget(connection.metadata.uid)
+                self._uses.forget(connection.metadata.uid)
                 return Again(None)
             after = self._afterwards(observed, work)
             work.status = project(after, fault)
@@ -137,6 +154,8 @@ class Reconciler:
             raise
         except Fault as stopped:
             return stopped, False
+        if o.must_be_held_first and (plan.endings or plan.delete_secret):
+            await self._record_holds(work)
         fault = await self._end(work, plan.endings, o)
         if plan.abandon is not None:
             self._abandon(work, plan.abandon)
@@ -155,6 +174,16 @@ class Reconciler:
         except Fault as stopped:
             fault = fault or stopped
         return fault, again
+
+    async def _record_holds(self, work: Work) -> None:
+        """Whoever leaves the target once its credential is dead has to find the hold written, also after a crash.
+        Where it cannot be written, the credential ends all the same."""
+        try:
+            await work.commit()
+        except (LostRace, Vanished):
+            raise
+        except Fault as fault:
+            log.warning("revoked before its hold is written", object=work.connection.key, why=fault.message)
 
     async def _adopt(self, work: Work, o: Observation, entry: LedgerEntry) -> None:
         """A published generation whose mint nobody recorded as over."""
@@ -196,6 +225,7 @@ class Reconciler:
             work.let_go(entry)
             self._reporter.abandoned(work.connection, entry, why)
         if not work.ledger:
+            work.let_go(None)
             self._reporter.abandoned(work.connection, None, why)
         work.set_ledger((), max(work.status.last_generation, 1))
 
@@ -230,17 +260,24 @@ class Reconciler:
             self._secrets.forget(before)
 
     def _report(self, before: MCPConnection, work: Work) -> None:
-        self._reporter.metrics.connection(work.connection)
-        was, ready = _ready(before.status), _ready(work.connection.status)
+        now = work.connection
+        self._reporter.metrics.connection(now)
+        used_before, used = _condition(before.status, "Used"), _condition(now.status, "Used")
+        if used is not None and (used_before is None or used_before.reason is not used.reason):
+            self._reporter.use_changed(now, used)
+        was, ready = _condition(before.status, "Ready"), _condition(now.status, "Ready")
+        if ready is not None and was is not None and denies(was) and not denies(ready):
+            approval = now.status.approval if now.status.approval != before.status.approval else None
+            self._reporter.restored(now, was, approval)
         if ready is None or (was is not None and was.reason is ready.reason):
             return
-        published = _published(work.connection.status) != _published(before.status)
+        published = _published(now.status) != _published(before.status)
         if ready.reason is not Reason.ACTIVE or not published:  # the Event of a mint says both
-            self._reporter.ready_changed(work.connection, ready.reason, ready.message)
+            self._reporter.ready_changed(now, ready.reason, ready.message)
 
     def _next(self, o: Observation, decided_at: datetime) -> Again:
         """A moment that came while the pass went on is due at once: its decision did not see it."""
-        moments = [next_wake(replace(o, now=decided_at))]
+        moments = [next_wake(replace(o, now=decided_at)), self._uses.due(o.connection, o.now)]
         if any(owes_login(entry) for entry in o.connection.status.ledger):
             moments.append(o.now + LOGIN_RETRY)
         if ledger.current(o.connection.status.ledger) is not None:
@@ -251,23 +288,18 @@ class Reconciler:
         return Again(None if due is None else max(due - o.now, timedelta(0)))
 
 
-def is_gone(connection: MCPConnection) -> bool:
-    """Only other people's finalizers hold it, and nothing of ours is alive."""
-    metadata = connection.metadata
-    return (
-        metadata.deletion_timestamp is not None
-        and FINALIZER not in metadata.finalizers
-        and not connection.status.ledger
-    )
-
-
 def _published(status: MCPConnectionStatus) -> int:
     present = ledger.current(status.ledger)
     return present.generation if present is not None else 0
 
 
-def _ready(status: MCPConnectionStatus) -> Condition | None:
-    return next((condition for condition in status.conditions if condition.type == "Ready"), None)
+def _condition(status: MCPConnectionStatus, kind: str) -> Condition | None:
+    return next((condition for condition in status.conditions if condition.type == kind), None)
+
+
+def _became_idle(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:
+    was, now = (each.use.idle_since if each.use is not None else None for each in (before, after))
+    return now is not None and now != was
 
 
 def _has_drifted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:

@@ -13,7 +13,7 @@ from leasehold.core.advice import advised
 from leasehold.core.faults import Conflict, Fault, OutcomeUnknown, Vanished
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.revoke import Revoker
-from leasehold.ports import Clock, Cluster, Vault
+from leasehold.ports import Clock, Cluster, Metrics, Vault
 
 STORE_CHECK_PERIOD = timedelta(seconds=60)
 
@@ -31,6 +31,7 @@ class Registrations:
         revoker: Revoker,
         clock: Clock,
         requeue: Callable[[MCPCredentialStore], None],
+        metrics: Metrics,
     ) -> None:
         self._cluster = cluster
         self._vault = vault
@@ -38,6 +39,7 @@ class Registrations:
         self._revoker = revoker
         self._clock = clock
         self._requeue = requeue
+        self._metrics = metrics
 
     async def reconcile_store(self, store: MCPCredentialStore) -> timedelta | None:
         """One pass; when to look again, None where it is gone.
@@ -111,15 +113,18 @@ class Registrations:
         names = ", ".join(user.key for user in users[:5])
         more = f" and {len(users) - 5} more" if len(users) > 5 else ""
         message = f"being deleted; it waits for the ledgers of {names}{more}"
+        self._metrics.store(store.metadata.name, False, Reason.IN_USE, None)
         await self._say(store, (ConditionStatus.FALSE, Reason.IN_USE, message))
         return timedelta(seconds=5)
 
     async def _can_be_used(self, store: MCPCredentialStore) -> tuple[Verdict, str | None]:
         try:
             cluster_id = await self._revoker.cluster_id(store)
-            await self._vault.irrevocable_leases(store)
+            irrevocable = await self._vault.irrevocable_leases(store)
         except Fault as fault:
+            self._metrics.store(store.metadata.name, False, fault.reason, None)
             return (ConditionStatus.FALSE, fault.reason, advised(fault)), None
+        self._metrics.store(store.metadata.name, True, Reason.ACTIVE, irrevocable)
         return (
             ConditionStatus.TRUE,
             Reason.ACTIVE,

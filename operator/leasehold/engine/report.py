@@ -6,7 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from leasehold.api.base import Condition
-from leasehold.api.connection import Assurance, LedgerEntry, MCPConnection
+from leasehold.api.connection import (
+    Assurance,
+    LedgerEntry,
+    MCPConnection,
+    MCPConnectionStatus,
+    ReviewRecord,
+)
 from leasehold.api.profile import CapturedSurface, MCPServerProfile, SurfaceSource
 from leasehold.api.reasons import Reason
 from leasehold.api.review import Decision, MCPConnectionReview
@@ -21,14 +27,11 @@ from leasehold.core.audit import (
     revocation_record,
 )
 from leasehold.core.faults import Fault, NeedsPerson, OutcomeUnknown
+from leasehold.core.ledger import cannot_end, only_runs_out
 from leasehold.core.reviews import Verdict, assurance_of
 from leasehold.engine.events import EventRecorder
 from leasehold.ports import AuditSink, Clock, Metrics
 
-MINTING_ACTIONS = {
-    Reason.FIRST_MINT: AuditAction.MINT,
-    Reason.REISSUE: AuditAction.RESTORE,
-}
 ENDING_ACTIONS = {
     Reason.EXPIRED: AuditAction.EXPIRE,
     Reason.CREDENTIAL_EXPIRED: AuditAction.EXPIRE,
@@ -66,7 +69,8 @@ class Reporter:
     def minted(self, connection: MCPConnection, entry: LedgerEntry, reason: Reason) -> None:
         """A generation was minted and published."""
         self.metrics.minted("succeeded", reason, entry.type)
-        action = MINTING_ACTIONS.get(reason, AuditAction.ROTATE)
+        follows = reason not in (Reason.FIRST_MINT, Reason.REISSUE)
+        action = AuditAction.ROTATE if follows else AuditAction.MINT
         self._record(action, AuditPhase.RESULT, AuditOutcome.SUCCEEDED, connection, entry, reason)
         self._events.record(connection, reason, _issued(entry))
 
@@ -131,6 +135,36 @@ class Reporter:
     def ready_changed(self, connection: MCPConnection, reason: Reason, message: str) -> None:
         """The Ready condition has another reason than before."""
         self._events.record(connection, reason, message)
+
+    def restored(self, connection: MCPConnection, before: Condition, approval: ReviewRecord | None) -> None:
+        """What denied a connection does so no more; `approval`: by a person's word."""
+        now = _condition(connection.status, "Ready")
+        reason = Reason.APPROVED if approval is not None or now is None else now.reason
+        self._record(
+            AuditAction.RESTORE,
+            AuditPhase.RESULT,
+            AuditOutcome.SUCCEEDED,
+            connection,
+            None,
+            reason,
+            f"it was {before.reason}: {before.message}",
+            actor=approval.reviewer if approval is not None else "leasehold",
+        )
+
+    def use_changed(self, connection: MCPConnection, used: Condition) -> None:
+        """It becomes Idle soon, or has become so."""
+        if used.reason is Reason.IDLE_SOON:
+            self._events.record(connection, Reason.IDLE_SOON, used.message)
+        elif used.reason is Reason.IDLE:
+            self._record(
+                AuditAction.IDLE,
+                AuditPhase.RESULT,
+                AuditOutcome.SUCCEEDED,
+                connection,
+                None,
+                Reason.IDLE,
+                used.message,
+            )
 
     def reviewed(
         self, review: MCPConnectionReview, connection: MCPConnection | None, verdict: Verdict
@@ -300,6 +334,8 @@ class Reporter:
         )
 
     def _lag(self, entry: LedgerEntry) -> None:
+        if only_runs_out(entry) or cannot_end(entry):  # nobody was late
+            return
         now = self._clock.now()
         if now is not None and entry.end_time is not None:
             self.metrics.revocation_lag(max((now - entry.end_time).total_seconds(), 0.0))
@@ -343,7 +379,7 @@ class Reporter:
         )
 
 
-def _condition(status: MCPRevocationStatus, kind: str) -> Condition | None:
+def _condition(status: MCPRevocationStatus | MCPConnectionStatus, kind: str) -> Condition | None:
     return next((condition for condition in status.conditions if condition.type == kind), None)
 
 

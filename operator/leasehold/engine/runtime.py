@@ -17,7 +17,7 @@ from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
 from leasehold.api.store import MCPCredentialStore
-from leasehold.core.faults import Fault, TryLater
+from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.core.ledger import only_runs_out
 from leasehold.engine.breakglass import Breakglass
 from leasehold.engine.events import EventRecorder
@@ -29,6 +29,7 @@ from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.registrations import Registrations
 from leasehold.engine.reviews import Reviews
 from leasehold.engine.revoke import Revoker
+from leasehold.engine.usage import FleetUsage
 from leasehold.ports import Clock, Cluster, Metrics
 
 KINDS: Final[tuple[type[Resource], ...]] = (
@@ -88,6 +89,7 @@ class Engine:
         self._registrations: Registrations | None = None
         self._reviews: Reviews | None = None
         self._prober: Prober | None = None
+        self._usage: FleetUsage | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._loops: list[asyncio.Task[None]] = []
         self._telling: asyncio.Task[None] | None = None
@@ -98,9 +100,10 @@ class Engine:
         self._stopping = False
         breakglass.use(self._revoke_first, self._queue.hold_back)
 
-    def use(self, registrations: Registrations, reviews: Reviews, prober: Prober) -> None:
-        """Stores and profiles, reviews, and the surfaces of servers are looked after by these."""
+    def use(self, registrations: Registrations, reviews: Reviews, prober: Prober, usage: FleetUsage) -> None:
+        """Stores and profiles, reviews, the surfaces of servers, and the fleet's use are looked after by these."""
         self._registrations, self._reviews, self._prober = registrations, reviews, prober
+        self._usage = usage
 
     def requeue(self, key: str) -> None:
         """A connection is to be looked at, if there is one of that name."""
@@ -126,6 +129,8 @@ class Engine:
         self._telling = self._loop.create_task(self._events.run())
         if self._prober is not None:
             self._prober.start()
+        if self._usage is not None:
+            self._loops.append(self._loop.create_task(self._usage.ask_for_ever()))
 
     async def stop(self, seconds: float) -> bool:
         """Finish what is under way and start nothing; whether all of it was through in time."""
@@ -248,6 +253,7 @@ class Engine:
             for connection in self._inventory.users_of_profile(key):
                 self._queue.add(connection.key, Lane.STATUS)
         elif isinstance(gone, MCPCredentialStore):
+            self._metrics.store_gone(key)
             self.requeue_users(gone)
             self._requeue_profiles(key)
 
@@ -386,7 +392,12 @@ class Engine:
         """The list may come from a cache that is older than what the watch told: only a read of its own counts."""
         namespace, _, name = key.rpartition("/")
         held = self._inventory.shelf(kind).get(key)
-        if held is not None and await self._cluster.get(kind, name, namespace) is None:
+        try:
+            gone = held is not None and await self._cluster.get(kind, name, namespace) is None
+        except NeedsPerson as refused:  # what nobody lets us read is kept, and all else is compared
+            log.warning("it cannot be read whether it is gone", object=key, why=refused.message)
+            return
+        if held is not None and gone:
             self._forget(kind, key, version_of(held.metadata.resource_version))
 
     async def _measure_for_ever(self) -> None:

@@ -9,6 +9,7 @@ from leasehold.api.connection import (
     MCPConnectionStatus,
     ReviewRecord,
     SecretRecord,
+    UseRecord,
 )
 from leasehold.api.hold import Hold
 from leasehold.api.names import FINALIZER
@@ -66,6 +67,10 @@ class Work:
         """Change what people have said about the connection."""
         self.status = self.status.model_copy(update={"approval": approval, "rejection": rejection})
 
+    def set_use(self, use: UseRecord | None) -> None:
+        """Change what is known of the connection's use."""
+        self.status = self.status.model_copy(update={"use": use})
+
     def minting_from(self, store: MCPCredentialStore) -> AbstractContextManager[None]:
         """See `Inventory.minting_from`."""
         return self._inventory.minting_from(store)
@@ -74,8 +79,9 @@ class Work:
         """Change what revocations leave on the connection."""
         self.status = self.status.model_copy(update={"holds": holds})
 
-    def let_go(self, entry: LedgerEntry) -> None:
-        """A generation leaves the ledger, and nobody has seen it dead: its holds remember that."""
+    def let_go(self, entry: LedgerEntry | None) -> None:
+        """A generation leaves the ledger, or what a lost one named is given up, and nobody has seen it dead: the
+        holds remember that."""
         self.set_holds(revocations.let_go(self.status.holds, entry))
 
     def outlives(self, residual: datetime | None) -> None:

@@ -8,7 +8,7 @@ anew, and what was missed comes with the list that every beginning starts with."
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
@@ -58,8 +58,12 @@ class KindsAreMissing(Exception):
     """The API server does not serve our kinds yet: kopf would look once, and then watch nothing for ever."""
 
 
+class NamespacesAreMissing(Exception):
+    """Of the namespaces that are to be watched none is there, or all of them are being deleted."""
+
+
 class Watcher:
-    """Watches our kinds in all namespaces, from `start` to `stop`.
+    """Watches our kinds from `start` to `stop`: in the `namespaces` that are given, else in all of them.
 
     `sink` gets every event, and `on_failure` every end that nobody asked for and that is followed by a new
     beginning; both are called in the event loop that was given."""
@@ -70,8 +74,10 @@ class Watcher:
         loop: asyncio.AbstractEventLoop,
         sink: Callable[[WatchEvent], None],
         on_failure: Callable[[Exception], None],
+        namespaces: Collection[str] = (),
     ) -> None:
         self._kubeconfig = kubeconfig
+        self._namespaces = tuple(namespaces)
         self._engine_loop = loop
         self._sink = sink
         self._on_failure = on_failure
@@ -125,17 +131,18 @@ class Watcher:
                 return
             self._stop_run = partial(loop.call_soon_threadsafe, stop_flag.set)
         try:
-            checked = asyncio.create_task(_kinds_are_served(connection_info(self._kubeconfig)))
+            checked = asyncio.create_task(_what_is_there(connection_info(self._kubeconfig), self._namespaces))
             stopped = asyncio.create_task(stop_flag.wait())
             await asyncio.wait({checked, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if stop_flag.is_set():
                 return
-            checked.result()
+            namespaces = checked.result()
             running = kopf.operator(
                 registry=self._registry(),
                 settings=_settings(),
                 standalone=True,
-                clusterwide=True,
+                clusterwide=not self._namespaces,
+                namespaces=namespaces,
                 stop_flag=stop_flag,
             )
             await _until_over(asyncio.create_task(running))
@@ -240,18 +247,34 @@ def _settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def _kinds_are_served(server: kopf.ConnectionInfo) -> None:
+async def _what_is_there(server: kopf.ConnectionInfo, wanted: Collection[str]) -> tuple[str, ...]:
+    """Those of the wanted namespaces that are there to stay: with one that goes our rights in it go, and a watch
+    that is refused would end all others.
+
+    :raises KindsAreMissing: our kinds are not served yet
+    :raises NamespacesAreMissing: none of the wanted namespaces is there
+    """
     connector = aiohttp.TCPConnector(ssl=server.as_ssl_context())
     timeout = aiohttp.ClientTimeout(total=30, sock_connect=5)
-    async with (
-        aiohttp.ClientSession(
-            connector=connector, headers=server.as_http_headers(), timeout=timeout
-        ) as session,
-        session.get(f"{server.server.rstrip('/')}/apis/{API_VERSION}", proxy=server.proxy_url) as response,
-    ):
-        found = await response.json() if response.ok else {}
-    missing = {kind.PLURAL for kind in WATCHED} - {entry["name"] for entry in found.get("resources", ())}
-    if missing:
-        raise KindsAreMissing(
-            f"The API server does not serve {', '.join(sorted(missing))} ({response.status})."
-        )
+    async with aiohttp.ClientSession(
+        connector=connector, headers=server.as_http_headers(), timeout=timeout
+    ) as session:
+
+        async def ask(path: str) -> tuple[int, dict[str, Any]]:
+            url = f"{server.server.rstrip('/')}{path}"
+            async with session.get(url, proxy=server.proxy_url) as response:
+                return response.status, await response.json() if response.ok else {}
+
+        status, found = await ask(f"/apis/{API_VERSION}")
+        missing = {kind.PLURAL for kind in WATCHED} - {entry["name"] for entry in found.get("resources", ())}
+        if missing:
+            raise KindsAreMissing(f"The API server does not serve {', '.join(sorted(missing))} ({status}).")
+        answers = {name: await ask(f"/api/v1/namespaces/{name}") for name in wanted}
+    gone = {
+        name
+        for name, (status, found) in answers.items()
+        if status == 404 or found.get("metadata", {}).get("deletionTimestamp")
+    }
+    if wanted and gone == set(wanted):
+        raise NamespacesAreMissing(f"There is none of the namespaces {', '.join(sorted(gone))}.")
+    return tuple(name for name in wanted if name not in gone)

@@ -15,8 +15,8 @@ class GaugeFamily:
     documentation: str
 
     def sample(self, labels: str, value: int) -> str:
-        """One line; `labels` come from `label_pairs`."""
-        return f"{self.name}{{{labels}}} {value}\n"
+        """One line; `labels` come from `label_pairs`, empty for a family that has none."""
+        return f"{self.name}{{{labels}}} {value}\n" if labels else f"{self.name} {value}\n"
 
     def text(self, samples: Iterable[str]) -> str:
         """The whole family."""

@@ -4,6 +4,7 @@ rendered in a thread of their own, so that a scrape of a large fleet delays no r
 
 import asyncio
 import gzip
+import ssl
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,10 +17,13 @@ Check = Callable[[], tuple[bool, str]]
 
 
 class TelemetryServer:
-    """Serves /metrics, /healthz and /readyz. `address` is None until it was started."""
+    """Serves /metrics, /healthz and /readyz, over TLS where a context is given."""
 
-    def __init__(self, metrics: Callable[[], bytes], live: Check, ready: Check) -> None:
+    def __init__(
+        self, metrics: Callable[[], bytes], live: Check, ready: Check, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._metrics = metrics
+        self._tls = tls
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scrape")
         application = web.Application()
         application.router.add_get("/metrics", self._scrape)
@@ -33,7 +37,7 @@ class TelemetryServer:
         :raises OSError: the address cannot be bound
         """
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
+        await web.TCPSite(self._runner, host, port, ssl_context=self._tls).start()
         bound_host, bound_port = self._runner.addresses[0][:2]
         return bound_host, bound_port
 

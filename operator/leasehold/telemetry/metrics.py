@@ -26,6 +26,7 @@ from leasehold.telemetry.fleet import FleetMetrics
 REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0)
 RECONCILE_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 90.0, 300.0)
 BREAKGLASS_BUCKETS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
+AUDIT_TARGETS: Final = ("record", "stream", "file")
 LAG_BUCKETS: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
 
 
@@ -34,7 +35,11 @@ class Telemetry:
     values."""
 
     def __init__(
-        self, fleet: FleetMetrics, version: str, monotonic: Callable[[], float] = time.monotonic
+        self,
+        fleet: FleetMetrics,
+        version: str,
+        monotonic: Callable[[], float] = time.monotonic,
+        resync_seconds: float = 300.0,
     ) -> None:
         self.fleet = fleet
         self._monotonic = monotonic
@@ -45,8 +50,10 @@ class Telemetry:
         self._define_reviews()
         self._define_breakglass()
         self._define_probes()
+        self._define_use()
         self._define_requests()
-        self._define_process(version)
+        self._define_stores()
+        self._define_process(version, resync_seconds)
 
     def _define_work(self) -> None:
         self._mints = self._counter(
@@ -108,6 +115,14 @@ class Telemetry:
             "leasehold_drift_events", "Connections that were found to have drifted, by how far.", "level"
         )
 
+    def _define_use(self) -> None:
+        self._use_polls = self._counter(
+            "leasehold_use_polls",
+            "Reads of sources of evidence of use, by how they ended.",
+            "source",
+            "outcome",
+        )
+
     def _define_requests(self) -> None:
         self._vault = self._histogram(
             "leasehold_vault_request_duration_seconds",
@@ -133,8 +148,24 @@ class Telemetry:
             "Audit records that could not be written, by where to.",
             "target",
         )
+        for target in AUDIT_TARGETS:  # a series that begins with its first failure shows no growth
+            self._audit_failures.labels(target)
 
-    def _define_process(self, version: str) -> None:
+    def _define_stores(self) -> None:
+        self._store_reasons: dict[str, Reason] = {}
+        self._store_ready = self._gauge(
+            "leasehold_store_ready",
+            "1 where a credential store can be used, else 0; the label `reason` is that of its Ready condition.",
+            "store",
+            "reason",
+        )
+        self._store_irrevocable = self._gauge(
+            "leasehold_store_irrevocable_leases",
+            "Leases that a store has given up revoking, whoever they belong to.",
+            "store",
+        )
+
+    def _define_process(self, version: str, resync_seconds: float) -> None:
         self._leader = self._gauge("leasehold_leader", "1 while this process acts, 0 while it stands by.")
         self._inventory_objects = self._gauge(
             "leasehold_inventory_objects", "Objects known, by kind.", "kind"
@@ -143,6 +174,9 @@ class Telemetry:
             "leasehold_inventory_age_seconds",
             "Since when the inventory of a kind was last known to be complete.",
             "kind",
+        )
+        self._gauge("leasehold_inventory_resync_seconds", "How often everything is listed and compared.").set(
+            resync_seconds
         )
         build = self._gauge("leasehold_build_info", "Always 1; says what runs.", "version", "python")
         build.labels(version, platform.python_version()).set(1)
@@ -187,6 +221,10 @@ class Telemetry:
         with contextlib.suppress(KeyError):
             self._probe_age.remove(name)
 
+    def asked_for_use(self, source: str, outcome: str) -> None:
+        """One read of a source of evidence of use is over."""
+        self._use_polls.labels(source, outcome).inc()
+
     def drifted(self, level: str) -> None:
         """A connection has drifted."""
         self._drifts.labels(level).inc()
@@ -211,6 +249,21 @@ class Telemetry:
     def cluster_request(self, verb: str, resource: str, outcome: str, seconds: float) -> None:
         """One request to the API server was answered, or was not."""
         self._cluster.labels(verb, resource, outcome).observe(seconds)
+
+    def store(self, name: str, ready: bool, reason: Reason, irrevocable_leases: int | None) -> None:
+        """Whether a store can be used; None where nobody knows how many leases it has given up."""
+        if (before := self._store_reasons.get(name)) not in (None, reason):
+            self._store_ready.remove(name, before)
+        self._store_reasons[name] = reason
+        self._store_ready.labels(name, reason).set(int(ready))
+        if irrevocable_leases is not None:
+            self._store_irrevocable.labels(name).set(irrevocable_leases)
+
+    def store_gone(self, name: str) -> None:
+        """The store is no more."""
+        with contextlib.suppress(KeyError):
+            self._store_ready.remove(name, self._store_reasons.pop(name))
+            self._store_irrevocable.remove(name)
 
     def leader(self, leading: bool) -> None:
         """Whether this process acts."""
