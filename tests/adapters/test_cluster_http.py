@@ -117,6 +117,16 @@ def test_what_is_no_answer_of_an_api_server_says_nothing(body: str) -> None:
     assert isinstance(outcome(Server(an_answer(200, body)), deletes_secret), Fault)
 
 
+def test_what_is_no_answer_of_an_api_server_tells_no_time() -> None:
+    async def run() -> None:
+        async with serving(Server(an_answer(200, "<html>"))) as cluster:
+            with pytest.raises(TryLater):
+                await reads(cluster)
+            assert cluster.clock.now() is None
+
+    asyncio.run(run())
+
+
 def test_a_write_whose_connection_breaks_has_an_unknown_outcome_and_is_sent_once() -> None:
     stored = a_connection().model_dump_json(by_alias=True, exclude_none=True)
     server = Server(an_answer(200, stored), None, an_answer(200, stored))

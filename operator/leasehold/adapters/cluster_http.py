@@ -103,10 +103,10 @@ class Transport:
         except (aiohttp.ClientError, OSError) as error:
             self._note(call, "unanswered", sent)
             raise _silent(call, type(error).__name__) from error
-        self._clock.saw(answer.headers.get("Date"), sent, time.monotonic())
         self._note(call, str(answer.status), sent)
         if answer.ok and not answer.body.startswith(b"{"):  # no API server: something before it
             raise _silent(call, "something else answered")
+        self._clock.saw(answer.headers.get("Date"), sent, time.monotonic())
         return answer
 
     async def close(self) -> None:
