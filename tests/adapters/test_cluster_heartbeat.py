@@ -1,4 +1,4 @@
-"""A heartbeat against an API server that answers as each case needs: whose time is written, and what is tried again."""
+"""A heartbeat against an API server that answers as told: whose time is written, and what is tried again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -112,3 +113,11 @@ def running_prometheus(workdir: Path) -> Iterator[PrometheusServer]:
     finally:
         household.end()
         ports.release()
+
+
+def promtool(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run Prometheus's own tool, with this on its standard input."""
+    program = provide_monitors().promtool
+    return subprocess.run(
+        [program, *arguments], input=given, capture_output=True, text=True, check=False, timeout=60
+    )

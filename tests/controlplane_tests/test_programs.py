@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controlplane.cache import ProvisioningFailed, only_one
 from controlplane.gobuild import GoSource, build
-from controlplane.programs import ETCD, KUBE_APISERVER, KUBECTL, VAULT, Program, find
+from controlplane.programs import ETCD, KUBE_APISERVER, KUBECTL, PROMETHEUS, VAULT, Program, find
 
 WRAPPER = "module example.test/wrapper\n\ngo 1.26\n\nrequire example.test/tiny v0.3.1\n\n"
 REPLACE = "replace example.test/tiny => ./tiny\n"
@@ -39,6 +40,11 @@ def tiny_module(directory: Path, source: str = HELLO) -> GoSource:
         (VAULT, "Vault v1.14.10 (0abc), built 2024-01-01", "it is 1.14.10, wanted is 1.15 or later"),
         (ETCD, "etcd Version: 3.4.30", "it is 3.4.30, wanted is 3.5 or later"),
         (ETCD, "no idea", "it does not say its version"),
+        (
+            PROMETHEUS,
+            "prometheus, version 2.42.0+ds (branch: debian)",
+            "it is 2.42.0, wanted is 3.0 or later",
+        ),
     ],
 )
 def test_an_unacceptable_program_on_path_is_not_used(
@@ -93,6 +99,11 @@ def test_other_sums_are_another_entry(tmp_path: Path) -> None:
     before = source.entry("tiny")
     (tmp_path / "wrapper" / "go.sum").write_text("example.test/other v1.0.0 h1:AAAA=\n")
     assert source.entry("tiny") != before
+
+
+def test_other_tags_are_another_entry(tmp_path: Path) -> None:
+    source = tiny_module(tmp_path / "wrapper")
+    assert replace(source, tags="small").entry("tiny") != source.entry("tiny")
 
 
 def test_nobody_waits_for_a_lock_without_end(tmp_path: Path) -> None:

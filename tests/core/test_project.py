@@ -16,7 +16,7 @@ from leasehold.api.connection import EntryState, MCPConnectionStatus
 from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.core.advice import advised
-from leasehold.core.checks import DENIALS, OBSTACLES, first_finding
+from leasehold.core.checks import DENIALS, OBSTACLES, denies, first_finding
 from leasehold.core.deadlines import idle_warning
 from leasehold.core.decide import standing
 from leasehold.core.faults import Conflict, Fault, NeedsPerson, OutcomeUnknown, TryLater
@@ -112,6 +112,18 @@ def test_ready_is_true_only_where_the_credential_may_be_used(o: Observation, fau
         if o.recipe is not None:
             assert present is not None
             assert present.expiry_time is None or o.now < present.expiry_time
+
+
+@EACH
+@given(observations(), st.sampled_from(FAULTS))
+def test_a_denial_is_told_from_everything_else_by_its_ready_condition(
+    o: Observation, fault: Fault | None
+) -> None:
+    ready = told(project(o, fault))
+    if first_finding(DENIALS, o) is not None:
+        assert denies(ready)
+    elif ready.reason is not Reason.SERVICE_ACCOUNT_GONE:  # a mint may find that out, too
+        assert not denies(ready)
 
 
 @EACH

@@ -328,7 +328,7 @@ def told_as(connection: MCPConnection, hours: float, look: UseLook | None = None
 def test_without_a_source_it_is_unknown_and_says_what_a_source_is() -> None:
     status, reason, message = used(a_claim(), 0, a_look(0))
     assert (status, reason) == ("Unknown", "NoEvidenceSource")
-    assert "no Lease support/support-bot-orders" in message
+    assert "neither a Lease support/support-bot-orders" in message
     assert "nothing is ended" in message
 
 
@@ -354,6 +354,17 @@ def test_a_source_that_is_gone_is_told_and_a_short_failure_is_not() -> None:
     status, reason, message = used(watched, 4, a_look(4, gone=True))
     assert (status, reason) == ("Unknown", "NoEvidenceSource")
     assert "last used at 2026-11-20T12:00:00Z" in message
+
+
+def test_a_clock_that_is_wrong_in_another_way_each_time_is_told_once() -> None:
+    def wrong(hours: float) -> UseLook:
+        told = word_of_renewal(NOON + (hours + 9000) * HOUR, NOON + hours * HOUR, "a/b")
+        assert isinstance(told, Silence)
+        return UseLook(NOON + hours * HOUR, (), (told,))
+
+    first = told_as(a_claim(), 1, wrong(1))
+    assert used(first, 2, wrong(2)) == used(first, 1)
+    assert used(first, 1)[1] == "Malformed"
 
 
 def test_a_restart_says_what_was_said_before() -> None:

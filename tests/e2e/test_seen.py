@@ -76,7 +76,7 @@ def test_metrics_follow_the_fleet(deployment: Deployment, operator: Operator) ->
     assert operator.metric("leasehold_connection_ledger_entries", **labels) == 1
     before = operator.metric("leasehold_revocations_total", outcome="verified")
     deployment.plane.kubectl("delete", "mcpconnection", "agent-server", f"--namespace={claimed.namespace}")
-    assert operator.metric("leasehold_revocations_total", outcome="verified") == before + 1
+    assert operator.metric("leasehold_revocations_total", outcome="verified") > before
     wait_until(lambda: labels["namespace"] not in operator.get("/metrics")[1], 10, "the series go")
     assert operator.metric("leasehold_leader") == 1
 

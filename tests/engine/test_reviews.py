@@ -210,3 +210,27 @@ async def test_the_audit_log_tells_who_said_what() -> None:
         "Succeeded",
         "nobody knows this agent",
     )
+
+
+@in_virtual_time
+async def test_the_audit_log_tells_what_came_back_and_by_whom() -> None:
+    world = World()
+    await world.start()
+    claimed = world.claim()
+    await passing(5)
+    review(world, claimed, "Reject")
+    await passing(5)
+    review(world, claimed, "Approve", "second", reviewer="carol@example.com")
+    await passing(5)
+    suspended = world.people.change(claimed, suspend=True)
+    await passing(5)
+    world.people.change(suspended, suspend=False)
+    await passing(5)
+    data = [record["data"] for record in world.audit.records]
+    told = [
+        (each["actor"], each["reason"], each["message"][:18]) for each in data if each["action"] == "restore"
+    ]
+    assert told == [
+        ("carol@example.com", "Approved", "it was Rejected: a"),
+        ("leasehold", "Active", "it was Suspended: "),
+    ]

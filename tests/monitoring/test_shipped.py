@@ -1,7 +1,6 @@
 """Alerts and dashboards by themselves: complete, documented, and about metrics that there are."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from controlplane.programs import provide_monitors
+from controlplane.prometheusserver import promtool
 from leasehold.telemetry.fleet import FleetMetrics
 from leasehold.telemetry.metrics import Telemetry
 from monitoring.shipped_monitoring import (
@@ -30,17 +29,6 @@ UNIT_TESTS = Path(__file__).with_name("alerts.test.yaml")
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
 each_alert = pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert.name)
-
-
-def promtool(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [provide_monitors().promtool, *arguments],
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
 
 
 def exported() -> set[str]:

@@ -66,6 +66,17 @@ def test_an_active_connection_is_seen_with_its_times_and_its_ledger() -> None:
     assert samples(text, "leasehold_connection_ledger_entries") == [(LABELS, 3)]
 
 
+def test_the_last_use_is_seen_where_a_source_has_told_of_one() -> None:
+    name = "leasehold_connection_last_use_timestamp_seconds"
+    for use, seen in (
+        ({"source": "Heartbeat", "lastUsedTime": rfc3339(NOON)}, [(LABELS, NOON.timestamp())]),
+        ({"source": "Prometheus", "observedSince": rfc3339(NOON)}, []),
+    ):
+        fleet = FleetMetrics()
+        fleet.update(a_connection(status={"use": use}))
+        assert samples(fleet.render(), name) == seen
+
+
 def test_an_unset_time_has_no_series() -> None:
     fleet = FleetMetrics()
     fleet.update(active())

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,7 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from leasehold.adapters.cluster_heartbeat import KubernetesHeartbeat
-from leasehold.core.faults import Fault, TryLater
+from leasehold.core.faults import Fault, NeedsPerson
 
 FAILED: Final = 1
 WRONG_USE: Final = 2
@@ -62,10 +61,10 @@ async def _run(kubeconfig: str | None, namespace: str, name: str, interval: floa
             pause = interval
             try:
                 await lease.beat()
-            except TryLater as fault:
-                if once:
+            except Fault as fault:
+                if once or isinstance(fault, NeedsPerson):
                     raise
-                print(fault.message, file=sys.stderr, flush=True)
+                typer.echo(fault.message, err=True)
                 pause = min(interval, SOON_SECONDS)
             if once:
                 return

@@ -1,11 +1,11 @@
 """What a connection's Used condition says: what is known of its use, and what becomes of it."""
 
-from leasehold.api.base import ConditionStatus, rfc3339
+from leasehold.api.base import Condition, ConditionStatus, rfc3339
 from leasehold.api.connection import UseRecord
 from leasehold.api.reasons import Reason
 from leasehold.core import deadlines
 from leasehold.core.observation import Observation
-from leasehold.core.use import Silence
+from leasehold.core.use import Silence, UseLook
 
 Verdict = tuple[ConditionStatus, Reason, str]
 
@@ -37,24 +37,28 @@ def _what_was_seen(record: UseRecord) -> str:
 
 
 def _unknown(o: Observation) -> Verdict:
-    """Nobody tells of it. Where nobody was asked lately, or a source fails that may come back by itself, what was
-    said before still holds: a restart, or an hour without Prometheus, writes nothing."""
-    before = next((each for each in o.connection.status.conditions if each.type == "Used"), None)
+    """Nobody tells of it."""
     silences = o.look.silences if o.look is not None else ()
-    lasting = [silence for silence in silences if silence.lasts]
-    if before is not None and before.status is ConditionStatus.UNKNOWN and _is_not_news(o, lasting):
+    told = next((silence for silence in silences if silence.lasts), None)
+    before = next((each for each in o.connection.status.conditions if each.type == "Used"), None)
+    if before is not None and before.status is ConditionStatus.UNKNOWN and _still_holds(before, o.look, told):
         return before.status, before.reason, before.message
     seen = f"; {_what_was_seen(o.use)}" if o.use is not None else ""
-    if lasting:
-        return ConditionStatus.UNKNOWN, lasting[0].reason, f"{lasting[0].message}{seen}; {NOTHING_ENDS}"
+    if told is not None:
+        return ConditionStatus.UNKNOWN, told.reason, f"{told.message}{seen}; {NOTHING_ENDS}"
     metadata = o.connection.metadata
     return (
         ConditionStatus.UNKNOWN,
         Reason.NO_EVIDENCE_SOURCE,
-        f"there is no Lease {metadata.namespace}/{metadata.name}, and no series of a Prometheus query{seen}; "
-        f"{NOTHING_ENDS}",
+        f"nothing tells of it, neither a Lease {metadata.namespace}/{metadata.name} nor a series of a Prometheus "
+        f"query{seen}; {NOTHING_ENDS}",
     )
 
 
-def _is_not_news(o: Observation, lasting: list[Silence]) -> bool:
-    return o.look is None or (bool(o.look.silences) and not lasting)
+def _still_holds(before: Condition, look: UseLook | None, told: Silence | None) -> bool:
+    """Nobody was asked lately; or a source fails that may come back by itself; or one fails as before, perhaps in
+    other words: neither a restart, nor an hour without Prometheus, nor a clock that is wrong makes a write of each
+    look."""
+    if look is None:
+        return True
+    return before.reason is told.reason if told is not None else bool(look.silences)

@@ -97,8 +97,8 @@ class Reconciler:
         work.set_holds(observed.holds)
         work.set_use(observed.use)
         try:
-            if _idle_since(work.status) != _idle_since(connection.status):
-                await work.commit()  # what is found by one look is on record before anything ends by it
+            if _became_idle(connection.status, work.status):
+                await work.commit()  # what one look has found is on record before anything ends by it
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
                 self.released.add(connection.metadata.uid)
@@ -283,8 +283,9 @@ def _condition(status: MCPConnectionStatus, kind: str) -> Condition | None:
     return next((condition for condition in status.conditions if condition.type == kind), None)
 
 
-def _idle_since(status: MCPConnectionStatus) -> datetime | None:
-    return status.use.idle_since if status.use is not None else None
+def _became_idle(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:
+    was, now = (each.use.idle_since if each.use is not None else None for each in (before, after))
+    return now is not None and now != was
 
 
 def _has_drifted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:

@@ -22,7 +22,7 @@ from leasehold.telemetry.fleet_facts import (
 )
 
 DETAILED_CONNECTIONS: Final = 10_000
-"""100,000 series: what one scrape of a usual Prometheus takes without being prepared for it."""
+"""Up to here an operator has 100,000 series and a few, which is what one scrape should be asked for."""
 
 READY: Final = GaugeFamily(
     "leasehold_connection_ready",

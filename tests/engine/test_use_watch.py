@@ -299,6 +299,20 @@ async def test_a_prometheus_that_is_away_ends_nobody_not_even_whose_heartbeat_ha
 
 
 @in_virtual_time
+async def test_heartbeats_that_cannot_be_read_end_nobody_not_even_who_prometheus_says_rests() -> None:
+    office, usage = asked_office()
+    usage.told["support/orders"] = 0
+    await office.opened()
+    await passing(2 * MINUTE)
+    office.world.cluster.fail("heartbeat", NeedsPerson(Reason.REFUSED, "forbidden"), times=10**6)
+    await passing(3 * IDLE)
+    assert (office.ready, office.used) == ("Active", ("False", "IdleSoon"))
+    office.world.cluster.mend()
+    await passing(3 * MINUTE)
+    assert office.ready == "Idle"
+
+
+@in_virtual_time
 async def test_the_newer_of_two_sources_counts() -> None:
     office, usage = asked_office()
     usage.told["support/orders"] = 0
