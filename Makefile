@@ -25,14 +25,20 @@ verify: install ## lint, types, layers and generated files: what every change mu
 	$(VENV)/bin/mypy operator charts tests examples dashboards
 	$(VENV)/bin/lint-imports
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate --check
+	PYTHONPATH=operator $(PY) -m leasehold.cli.reference --check
 	$(PY) -m dashboards --check
 	PYTHONPATH=operator:charts $(PY) -m chart_source --check
 
 .PHONY: generate
-generate: install ## write anew what is made from code: crds/, the reference, dashboards, charts/manifests/
+generate: install ## write anew what is made from code: crds/, references, dashboards, charts/manifests/
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate
+	PYTHONPATH=operator $(PY) -m leasehold.cli.reference
 	$(PY) -m dashboards
 	PYTHONPATH=operator:charts $(PY) -m chart_source
+
+.PHONY: docs
+docs: install ## build the documentation into build/site; any warning fails
+	$(VENV)/bin/sphinx-build --quiet -W --keep-going -c docs . build/site
 
 .PHONY: format
 format: install ## rewrite the code in the project's format

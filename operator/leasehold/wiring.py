@@ -18,6 +18,7 @@ from leasehold.adapters.vault import HvacVault
 from leasehold.api.names import OPERATOR_AUDIENCE
 from leasehold.core.facts import ServiceAccountToken
 from leasehold.engine.breakglass import Breakglass
+from leasehold.engine.captures import Captures
 from leasehold.engine.election import Election, Timing
 from leasehold.engine.elector import Elector
 from leasehold.engine.events import EventRecorder
@@ -27,6 +28,7 @@ from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.leadership import Leadership
 from leasehold.engine.mint import Minter
+from leasehold.engine.probe_target import ProbeTargets
 from leasehold.engine.prober import Prober
 from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.recover import Recovery
@@ -130,17 +132,17 @@ def build_engine(
         urgent_workers=max(settings.workers // 4, 1),
         resync_seconds=settings.resync_seconds,
     )
+    snapshots = Snapshots(cluster, inventory)
     engine.use(
         Registrations(cluster, vault, inventory, revoker, clock, engine.requeue_users, metrics),
         Reviews(cluster, inventory, reporter, clock, engine.requeue),
         Prober(
-            cluster,
             catalog,
             inventory,
-            Snapshots(cluster, inventory),
+            ProbeTargets(cluster, inventory),
+            Captures(cluster, inventory, snapshots, reporter, clock, engine.requeue_users_of_profile),
+            snapshots,
             reporter,
-            clock,
-            engine.requeue_users_of_profile,
             workers=settings.probe_workers,
         ),
         fleet_usage,

@@ -24,7 +24,8 @@ class Spot:
 
 
 class Ambush:
-    """Kills the operator at one spot; it may be laid before the operator is born."""
+    """Kills the operator at one spot; it may be laid before the operator is born. Once it is sprung, the lane has
+    to rest before the next operator."""
 
     def __init__(self, spot: Spot) -> None:
         self.over = threading.Event()
@@ -46,6 +47,8 @@ class Ambush:
                 self._chosen = exchange
                 if not spot.after:
                     await self._strike()
+            elif self._seen > spot.nth and not spot.after:
+                raise Cut  # a kill takes a moment, and nothing of the kind arrives in that
         return None
 
     async def after(self, exchange: Exchange) -> Reply | None:

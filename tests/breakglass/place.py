@@ -154,11 +154,15 @@ class Place:
         }
         self.admin.create(f"{KINDS}/namespaces/{team.namespace}/{MCPConnection.PLURAL}", body)
 
-    def relabel(self, team: Team, *names: str) -> None:
-        """Take the label off."""
+    def relabel(self, team: Team, *names: str, tier: str | None = None) -> None:
+        """Another label, or none."""
         for name in names:
             path = f"{KINDS}/namespaces/{team.namespace}/{MCPConnection.PLURAL}/{name}"
-            self.admin.patch(path, {"metadata": {"labels": {"tier": None}}})
+            self.admin.patch(path, {"metadata": {"labels": {"tier": tier}}})
+
+    def holds(self, team: Team) -> list[str]:
+        """The names of the revocations that hold its connections."""
+        return [hold.revocation for each in self.connections(team) for hold in each.status.holds]
 
     def connections(self, team: Team) -> list[MCPConnection]:
         """As they are stored."""

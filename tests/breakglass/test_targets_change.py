@@ -1,7 +1,7 @@
 """Targets overlap, are left, and come back: what one revocation has matched stays ended until every one of them is
 lifted."""
 
-from breakglass.ambush import Slowness
+from breakglass.ambush import Ambush, Slowness, Spot
 from breakglass.honesty import Honesty
 from breakglass.place import Place, said
 from breakglass.verdict import assert_all_is_dead
@@ -48,5 +48,56 @@ def test_leaving_the_target_on_the_way_frees_nobody_not_even_after_a_restart(pla
     with place.running():
         place.wait_ready(team, "Revoked")
         assert_all_is_dead(place, team, "suspects")
-        held = [hold.revocation for each in place.connections(team) for hold in each.status.holds]
-        assert held == ["suspects"] * team.size
+        assert place.holds(team) == ["suspects"] * team.size
+
+
+def test_leaving_the_target_frees_nobody_although_the_operator_died_before_it_wrote_a_hold(
+    place: Place,
+) -> None:
+    with place.running() as operator:
+        team = place.working(3)
+        ambush = Ambush(Spot("status of a connection", "PUT", r"/mcpconnections/[^/]+/status$", 1))
+        ambush.aim(operator)
+        with Honesty(place, team, "left-early"):
+            place.lane.meddler = ambush
+            target = {"namespace": team.namespace, "labelSelector": {"matchLabels": {"tier": "suspect"}}}
+            place.throw("left-early", target)
+            wait_until(ambush.over.is_set, 30, "the operator is killed before the first hold is written")
+            place.lane.rest()
+            assert place.logged_in(team) == set(), "all was revoked"
+            assert place.holds(team) == []
+            uids = {connection.metadata.uid for connection in place.connections(team)}
+            assert set(place.revocation("left-early").status.pending_holds) == uids
+            place.relabel(team, *team.names)
+            with place.running():
+                place.wait_complete("left-early")
+                place.wait_ready(team, "Revoked")
+                assert_all_is_dead(place, team, "left-early")
+                assert place.revocation("left-early").status.pending_holds == ()
+                place.lift("left-early")
+                place.wait_ready(team, "Held")
+    assert len(place.book.mints[team.namespace]) == team.size, "nothing was minted since"
+
+
+def test_joining_and_leaving_a_target_frees_nobody_although_the_operator_died_in_between(
+    place: Place,
+) -> None:
+    with place.running() as operator:
+        team = place.working(1)
+        target = {"namespace": team.namespace, "labelSelector": {"matchLabels": {"tier": "guilty"}}}
+        place.throw("joined-late", target)
+        place.wait_complete("joined-late")
+        assert place.revocation("joined-late").status.matched == 0
+        ambush = Ambush(Spot("revocation at Vault", "POST", r"/revoke-accessor$", 1, after=True))
+        ambush.aim(operator)
+        place.lane.meddler = ambush
+        place.relabel(team, *team.names, tier="guilty")
+        wait_until(ambush.over.is_set, 30, "the operator is killed with its first revocation")
+        place.lane.rest()
+        assert place.logged_in(team) == set(), "it was revoked"
+        place.relabel(team, *team.names)
+        with place.running():
+            place.wait_ready(team, "Revoked")
+            wait_until(lambda: place.revocation("joined-late").status.verified == 1, 30, "it is told")
+            assert_all_is_dead(place, team, "joined-late")
+    assert len(place.book.mints[team.namespace]) == team.size, "nothing was minted since"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -9,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from adapters.mcp_stage import Asked, Behaviour, Line, Stage, handshake, stateless
+from adapters.test_mcp_tls import OTHER, OURS
 from leasehold.cli.app import app
 from leasehold.core.surface import surface_digest
 from leasehold.core.surface_saved import from_saved
@@ -28,9 +31,9 @@ for line in sys.stdin:
 
 
 @contextmanager
-def served(behaviour: Behaviour) -> Iterator[Stage]:
+def served(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[Stage]:
     """A server in a loop of its own: the command has one, too."""
-    stage, up, over = Stage(behaviour), threading.Event(), asyncio.Event()
+    stage, up, over = Stage(behaviour, tls), threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
@@ -83,6 +86,25 @@ def test_headers_come_from_options_files_and_standard_input(tmp_path: Path) -> N
     assert SECRET not in from_file.stdout
 
 
+def test_the_ca_and_the_client_certificate_come_from_files(tmp_path: Path) -> None:
+    context = OURS.server(tmp_path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=OTHER.pem)
+    certificate, key = OTHER.pair("agent")
+    files = {"ca.pem": OURS.pem, "cert.pem": certificate, "key.pem": key, "both.pem": certificate + key}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    ca, cert, alone, both = (f"{tmp_path}/{name}" for name in ("ca.pem", "cert.pem", "key.pem", "both.pem"))
+    with served(stateless(), tls=context) as stage:
+        apart = run(stage.url, "--allow-loopback", "--ca", ca, "--cert", cert, "--key", alone)
+        together = run(stage.url, "--allow-loopback", "--ca", ca, "--cert", both)
+        unbelieved = run(stage.url, "--allow-loopback", "--cert", both)
+    assert (apart.exit_code, together.exit_code) == (0, 0), apart.stderr + together.stderr
+    assert json.loads(apart.stdout)["identity"]["tlsIssuer"] == "Acme Trust Services"
+    assert unbelieved.exit_code == 1
+    assert unbelieved.stderr.startswith("TLSFailed: ")
+
+
 def test_a_failure_is_a_reason_on_standard_error_and_nothing_else() -> None:
     async def refuse(asked: Asked, line: Line) -> None:
         await line.answer(401)
@@ -111,6 +133,16 @@ def test_a_command_is_started_and_asked(tmp_path: Path) -> None:
     assert from_saved(result.stdout.encode()).surface.tools == ({"name": "a"},)
 
 
+def test_a_command_is_supplied_to_its_profile_by_a_patch(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(SERVER)
+    command = f"{sys.executable} {tmp_path}/server.py"
+    patch = run("--stdio", command, "-o", "patch")
+    assert patch.exit_code == 0, patch.stderr
+    supplied = yaml.safe_load(patch.stdout)["spec"]["suppliedSurface"]
+    assert supplied == run("--stdio", command).stdout
+    assert from_saved(supplied.encode()).surface.tools == ({"name": "a"},)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -128,6 +160,7 @@ def test_a_command_is_started_and_asked(tmp_path: Path) -> None:
         (["https://mcp.example.com", "--transport", "Stdio"], "--stdio"),
         (["https://mcp.example.com", "--stdio", "server"], "--stdio"),
         (["--stdio", "server", "--header", f"A: {SECRET}"], "--stdio"),
+        (["https://mcp.example.com", "-o", "patch"], "--stdio"),
         (["--stdio", ""], "command"),
         (["--stdio", "'"], "quotation"),
         (["https://mcp.example.com", "--timeout", "0"], "timeout"),

@@ -1,6 +1,7 @@
 """What every `ports.Cluster` does: in memory, and on a real API server with the operator's own rights."""
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Iterator
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from controlplane.waiting import wait_until
 from leasehold.api.connection import MCPConnection, MCPConnectionStatus
 from leasehold.api.names import FINALIZER, SecretAnnotation, SecretLabel
 from leasehold.api.reasons import Reason
+from leasehold.api.revocation import MAX_PENDING_HOLDS
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.facts import EventType, Heartbeat, SecretContent, SecretMeta, SecretState, SecretTouch
 from leasehold.core.faults import Conflict, NeedsPerson, TryLater, Vanished
@@ -498,6 +500,27 @@ def test_every_revocation_is_listed(world: World) -> None:
         world.people.remove_revocations()
     assert revocation.name == "stop-support"
     assert world.run(lambda cluster: cluster.list_revocations()) == ()
+
+
+def test_the_status_of_a_revocation_takes_as_many_pending_holds_as_it_may_name(world: World) -> None:
+    spec = {"target": {"namespace": "nobody"}, "reason": "INC-8", "requestedBy": "security"}
+    pending = tuple(str(uuid.uuid4()) for _ in range(MAX_PENDING_HOLDS))
+    world.people.revoke("stop-nobody", spec)
+
+    async def scenario(cluster: ClusterWithClock) -> None:
+        (fact,) = await cluster.list_revocations()
+        assert fact.revocation is not None
+        for _ in range(2):  # the second one meets what the first one left in the managed fields
+            status = fact.revocation.status.model_copy(update={"pending_holds": pending})
+            written = await cluster.put_status(fact.revocation.model_copy(update={"status": status}))
+            assert written.status.pending_holds == pending
+            (fact,) = await cluster.list_revocations()
+            assert fact.revocation == written
+
+    try:
+        world.run(scenario)
+    finally:
+        world.people.remove_revocations()
 
 
 def test_there_are_no_revocations_where_their_kind_is_not_installed(

@@ -8,8 +8,9 @@ import pytest
 
 from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
 from leasehold.api.hold import Hold, OnLift
-from leasehold.api.revocation import MCPRevocationStatus
-from leasehold.core.revocation_status import Seen, revocation_status
+from leasehold.api.revocation import MAX_PENDING_HOLDS, MCPRevocationStatus
+from leasehold.core.revocation_standing import Seen
+from leasehold.core.revocation_status import revocation_status
 from objects import NOON, a_connection, a_revocation, an_entry
 
 LATER = NOON + timedelta(seconds=7)
@@ -34,8 +35,15 @@ def saw(struck: bool = False, dead: bool = False, deleted: bool = False, surveye
     )
 
 
-def told(matched: Iterable[MCPConnection], seen: Seen) -> MCPRevocationStatus:
-    return revocation_status(a_revocation(), list(matched), seen, LATER)
+def told(
+    matched: Iterable[MCPConnection],
+    seen: Seen,
+    before: MCPRevocationStatus | None = None,
+    unseen: Iterable[str] = (),
+    **spec: Any,
+) -> MCPRevocationStatus:
+    revocation = a_revocation(status=before.to_wire() if before else None, **spec)
+    return revocation_status(revocation, list(matched), seen, LATER, unseen)
 
 
 def is_complete(status: MCPRevocationStatus) -> bool:
@@ -68,3 +76,55 @@ def test_an_open_intent_is_neither_revoked_nor_dead_nor_without_a_secret(surveye
     status = told([a_match(an_entry(state=EntryState.INTENT), held=True)], saw(surveyed=surveyed))
     assert (status.matched, status.revoked, status.verified, status.secrets_deleted) == (1, 0, 0, 0)
     assert not is_complete(status)
+
+
+def never_minted() -> MCPConnection:
+    return a_connection(metadata={"uid": "newborn"})
+
+
+def test_whoever_is_counted_as_matched_is_recorded_until_its_hold_is() -> None:
+    match = a_match(an_entry())
+    assert told([match], saw()).pending_holds == (match.metadata.uid,)
+    assert told([never_minted()], saw()).pending_holds == ("newborn",)
+    assert told([a_match(held=True)], saw()).pending_holds == ()
+    assert told([], saw(), unseen=["elsewhere"]).pending_holds == ("elsewhere",)
+
+
+@pytest.mark.parametrize("missing", [[never_minted()], []])
+def test_it_is_not_complete_while_a_match_is_recorded_here_alone(missing: list[MCPConnection]) -> None:
+    unseen = [] if missing else ["elsewhere"]
+    status = told([a_match(held=True), *missing], saw(), unseen=unseen)
+    assert status.verified == status.matched
+    assert not is_complete(status)
+    assert "written down" in status.conditions[1].message
+
+
+def test_a_newcomer_takes_no_completion_back_and_is_recorded_all_the_same() -> None:
+    before = told([a_match(held=True)], saw())
+    after = told([a_match(held=True), never_minted()], saw(), before)
+    assert is_complete(after)
+    assert after.verified_time == before.verified_time
+    assert (after.matched, after.pending_holds) == (2, ("newborn",))
+
+
+def test_one_that_joins_with_a_credential_does_take_it_back() -> None:
+    before = told([a_match(held=True)], saw())
+    assert not is_complete(told([a_match(held=True), a_match(an_entry())], saw(), before))
+
+
+LIFT = {"lift": {"by": "bob@example.com", "reason": "it is safe again"}}
+
+
+def test_after_the_lift_whoever_is_to_be_reviewed_stays_recorded_until_its_hold_is() -> None:
+    match = a_match(an_entry())
+    before = told([match], saw())
+    lifted = told([match], saw(), before, **LIFT)
+    assert (lifted.lifted_time, lifted.pending_holds) == (LATER, before.pending_holds)
+    assert told([a_match(held=True)], saw(), lifted, **LIFT).pending_holds == ()
+    assert told([match], saw(), before, onLift="Resume", **LIFT).pending_holds == ()
+
+
+def test_more_matches_than_the_status_takes_are_recorded_in_turn() -> None:
+    many = [f"uid-{number:05d}" for number in range(MAX_PENDING_HOLDS + 5)]
+    assert told([], saw(), unseen=many).pending_holds == tuple(many[:-5])
+    assert told([], saw(), unseen=many[5:]).pending_holds == tuple(many[5:])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from leasehold.api.connection import MCPConnection
 from leasehold.api.hold import Hold, OnLift
 from leasehold.api.revocation import RevocationTarget
-from leasehold.core.revocations import denying, holds_now, let_go, matches, unreadable
+from leasehold.core.revocations import denying, holds_now, is_owed_a_hold, let_go, matches, unreadable
 from objects import NOON, UNREADABLE, a_connection, a_revocation, an_entry, the_fact_of
 from strategies import EACH
 
@@ -138,6 +138,26 @@ def test_only_a_lift_frees_and_then_an_approval_after_it(
 ) -> None:
     left = holds_now(facts, the_connection((hold,)), URL, LATER, approved_time=approved)
     assert (left == ()) is freed
+
+
+def test_a_match_that_was_lifted_before_its_hold_was_written_is_held_all_the_same() -> None:
+    facts, matched = (the_fact_of(LIFTED),), frozenset({"uid-of-breakglass"})
+    (hold,) = holds_now(facts, the_connection(), URL, LATER, matched)
+    assert (hold.uid, hold.lifted_time) == ("uid-of-breakglass", LATER)
+    assert holds_now(facts, the_connection(), URL, LATER) == ()
+    assert holds_now((the_fact_of(RESUMED),), the_connection(), URL, LATER, matched) == ()
+    seen = (the_fact_of(a_revocation(lifted=True, status={"liftedTime": NOON})),)
+    assert holds_now(seen, the_connection(), URL, LATER, matched, approved_time=LATER) == ()
+
+
+def test_a_hold_is_owed_until_it_is_written_or_nobody_needs_it() -> None:
+    revocation = a_revocation()
+    assert is_owed_a_hold(revocation, the_connection(), NOON)
+    assert not is_owed_a_hold(revocation, the_connection((a_hold(),)), NOON)
+    assert is_owed_a_hold(LIFTED, the_connection(), NOON)
+    assert not is_owed_a_hold(RESUMED, the_connection(), NOON)
+    going = a_connection(metadata={"deletionTimestamp": NOON})
+    assert not is_owed_a_hold(revocation, going, NOON)
 
 
 def test_one_lifted_revocation_frees_nobody_whom_another_holds() -> None:

@@ -1,44 +1,18 @@
 """One switch revokes everything that it matches, says what is not dead yet, and nobody slips past it."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
+from fakes.cluster import with_metadata
+from fakes.switches import counts, said, spec, status_of, thrown, working
 from fakes.world import LEASED, NAMESPACE, World
-from leasehold.api.connection import EntryState, MCPConnection
+from leasehold.api.connection import EntryState, MCPConnection, MCPConnectionStatus
+from leasehold.api.names import ABANDON_ANNOTATION
 from leasehold.api.reasons import Reason
-from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
 from virtual_time import in_virtual_time, passing
 
 BY_PROFILE = {"profile": "orders-read"}
-
-
-def spec(target: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"target": target, "reason": "leaked", "requestedBy": "alice@example.com", **fields}
-
-
-def status_of(world: World, name: str = "stop") -> MCPRevocationStatus:
-    held = world.cluster.objects[MCPRevocation.PLURAL, "", name]
-    assert isinstance(held, MCPRevocation)
-    return held.status
-
-
-def said(world: World, kind: str, name: str = "stop") -> tuple[str, Reason]:
-    found = next(each for each in status_of(world, name).conditions if each.type == kind)
-    return found.status.value, found.reason
-
-
-def counts(world: World, name: str = "stop") -> tuple[int, int, int, int, int]:
-    status = status_of(world, name)
-    return status.matched, status.revoked, status.verified, status.secrets_deleted, status.failed
-
-
-async def working(world: World, number: int = 1) -> list[MCPConnection]:
-    claimed = [world.claim(f"orders-{each}") for each in range(number)]
-    await passing(5)
-    assert all(world.ready(each) == "Active" for each in claimed)
-    return claimed
 
 
 @pytest.mark.parametrize("kind", ["Lease", "Token", "login Token"])
@@ -80,7 +54,7 @@ async def test_a_target_that_nobody_matches_is_said() -> None:
     world.people.revoke("stop", spec({"profile": "orders-raed"}))
     await passing(5)
     assert said(world, "Complete") == ("True", Reason.NOTHING_MATCHED)
-    events = world.people.events(world.cluster.objects[MCPRevocation.PLURAL, "", "stop"])
+    events = world.people.events(thrown(world))
     assert ("Warning", "NothingMatched") in {each[:2] for each in events}
 
 
@@ -324,3 +298,72 @@ async def test_the_audit_log_tells_who_threw_the_switch_and_what_it_ended() -> N
     ]
     ended = [d for d in data if d["reason"] == "Revoked" and d["phase"] == "result"]
     assert [(d["connection"]["name"], d["outcome"]) for d in ended] == [(claimed.metadata.name, "Succeeded")]
+
+
+async def with_lost_status(world: World, keeps_secret: bool) -> MCPConnection:
+    """A working connection whose status is lost while no operator runs."""
+    engine = await world.start()
+    (claimed,) = await working(world)
+    assert await engine.stop(10)
+    world.cluster.store(world.find(claimed).model_copy(update={"status": MCPConnectionStatus()}))
+    if not keeps_secret:
+        world.cluster.secrets.clear()
+    world.people.revoke("stop", spec(BY_PROFILE))
+    return claimed
+
+
+@in_virtual_time
+async def test_a_lost_ledger_is_never_counted_dead_and_giving_it_up_proves_nothing() -> None:
+    world = World()
+    claimed = await with_lost_status(world, keeps_secret=False)
+    await world.start()
+    for _ in range(10):
+        await passing(1)
+        assert counts(world) == (1, 0, 0, 0, 1)
+        assert said(world, "Complete") == ("False", Reason.LEDGER_LOST)
+        assert str(status_of(world).residual).startswith("unknown")
+    assert world.leases()
+    given_up = {ABANDON_ANNOTATION: "nobody knows the lease"}
+    world.cluster.store(with_metadata(world.find(claimed), annotations=given_up))
+    await passing(10)
+    assert counts(world) == (1, 1, 0, 1, 0)
+    assert said(world, "Complete") == ("True", Reason.RESIDUAL_EXPOSURE)
+    assert str(status_of(world).residual).startswith("unknown")
+
+
+@in_virtual_time
+async def test_a_lost_ledger_that_the_secret_tells_is_ended_once_the_store_is_back() -> None:
+    world = World()
+    await with_lost_status(world, keeps_secret=True)
+    world.vault.reachable = False
+    await world.start()
+    for _ in range(10):
+        await passing(1)
+        assert counts(world)[1:4] == (0, 0, 0)
+        assert said(world, "Complete")[0] == "False"
+    world.vault.reachable = True
+    await passing(120)
+    assert not world.leases()
+    assert not world.cluster.secrets
+    assert counts(world) == (1, 1, 1, 1, 0)
+
+
+@in_virtual_time
+async def test_a_connection_that_cannot_be_read_is_said_and_not_called_done() -> None:
+    world = World()
+    engine = await world.start()
+    _, unreadable = await working(world, 2)
+    assert await engine.stop(10)
+    world.cluster.unreadable.add((MCPConnection.PLURAL, unreadable.key))
+    world.people.revoke("stop", spec(BY_PROFILE))
+    await world.start(resync_seconds=30)
+    await passing(5)
+    assert counts(world) == (1, 1, 1, 1, 0)
+    assert said(world, "Complete") == ("False", Reason.INVALID_SPEC)
+    assert unreadable.key in status_of(world).conditions[1].message
+    assert status_of(world).residual == "unknown: 1 cannot be read"
+    world.cluster.unreadable.clear()
+    await passing(60)
+    assert counts(world) == (2, 2, 2, 2, 0)
+    assert said(world, "Complete") == ("True", Reason.VERIFIED)
+    assert not world.leases()

@@ -11,7 +11,7 @@ from api.test_pem import a_certificate
 from fakes.catalog import FakeCatalog
 from fakes.world import NAMESPACE, World
 from leasehold.api.base import Condition
-from leasehold.api.connection import DriftLevel, MCPConnection
+from leasehold.api.connection import Assurance, DriftLevel, MCPConnection
 from leasehold.api.profile import CapturedSurface, MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
@@ -98,6 +98,9 @@ class Shop:
         assert self.stored.status.surface is not None
         return self.stored.status.surface
 
+    def audited(self) -> list[dict[str, Any]]:
+        return [dict(record["data"]) for record in self.world.audit.records]
+
     def snapshots(self) -> set[str]:
         held = self.world.cluster.objects.values()
         return {each.spec.surface_digest for each in held if isinstance(each, MCPToolSnapshot)}
@@ -142,6 +145,38 @@ async def test_git_approves_for_all_connections() -> None:
     shop = Shop(approvedSurface=surface_digest(FIRST))
     claimed = await shop.opened()
     assert shop.condition(claimed, "DriftFree") == ("True", "Clean")
+    approval = shop.world.find(claimed).status.surface_approval
+    assert approval is not None
+    assert (approval.digest, approval.assurance) == (surface_digest(FIRST), Assurance.ASSERTED_BY_GIT)
+    await passing(5 * INTERVAL)
+    (told,) = [each for each in shop.audited() if each["action"] == "approve"]
+    assert (told["reason"], told["assurance"], told["actor"]) == (
+        "AssertedByGit",
+        "AssertedByGit",
+        "leasehold",
+    )
+
+
+@in_virtual_time
+async def test_a_persons_word_counts_for_more_than_the_word_of_git() -> None:
+    shop = Shop(approvedSurface=surface_digest(FIRST))
+    claimed = await shop.approved()
+    approval = shop.world.find(claimed).status.surface_approval
+    assert approval is not None
+    assert approval.assurance is Assurance.OWNER
+    await shop.changes_to(REWORDED)
+    assert shop.world.find(claimed).status.surface_approval is None
+    shop.world.people.change(shop.stored, approvedSurface=surface_digest(REWORDED))
+    await passing(SOON)
+    approval = shop.world.find(claimed).status.surface_approval
+    assert approval is not None
+    assert approval.assurance is Assurance.ASSERTED_BY_GIT
+    told = [(each["actor"], each["assurance"]) for each in shop.audited() if each["action"] == "approve"]
+    assert told == [
+        ("leasehold", "AssertedByGit"),
+        ("alice@example.com", "Owner"),
+        ("leasehold", "AssertedByGit"),
+    ]
 
 
 @in_virtual_time
@@ -175,6 +210,10 @@ async def test_an_approval_of_the_live_surface_restores() -> None:
     assert shop.condition(claimed, "Ready") == ("True", "Active")
     assert shop.world.secret_works()
     assert shop.world.find(claimed).status.drift is None
+    restored = [each for each in shop.audited() if each["action"] == "restore"]
+    assert [(each["reason"], each["message"].partition(":")[0]) for each in restored] == [
+        ("Approved", "it was Drifted")
+    ]
 
 
 @in_virtual_time
@@ -184,6 +223,61 @@ async def test_an_approval_of_another_surface_than_the_live_one_is_void() -> Non
     await shop.changes_to(WRITING)
     await shop.approve(claimed, FIRST)
     assert shop.condition(claimed, "Ready") == ("False", "Drifted")
+
+
+@in_virtual_time
+async def test_an_approval_that_names_no_surface_is_void_where_one_was_captured() -> None:
+    shop = Shop()
+    claimed = await shop.opened()
+    body = {
+        "metadata": {"name": "blind", "namespace": NAMESPACE},
+        "spec": {
+            "connection": claimed.metadata.name,
+            "reviewer": "alice@example.com",
+            "decision": "Approve",
+            "comment": "did not look",
+        },
+    }
+    said = shop.world.people.create(MCPConnectionReview.model_validate(body))
+    await passing(SOON)
+    judged = shop.world.people.find(said)
+    assert judged is not None
+    assert [(each.status, each.reason) for each in judged.status.conditions] == [("False", "AnotherSurface")]
+    assert shop.world.find(claimed).status.approval is None
+
+
+@in_virtual_time
+async def test_the_era_that_was_spoken_is_asked_for_first_the_next_time_also_after_a_restart() -> None:
+    shop = Shop()
+    await shop.opened()
+    await passing(INTERVAL)
+    assert [each.era_hint for each in shop.catalog.asked[:2]] == [None, FIRST.era]
+    assert await shop.world.engines[0].stop(5)
+    shop.world.engines.clear()
+    shop.catalog.asked.clear()
+    await shop.world.start()
+    await passing(INTERVAL)
+    assert {each.era_hint for each in shop.catalog.asked} == {FIRST.era}
+
+
+@in_virtual_time
+async def test_profiles_that_were_registered_together_are_not_probed_together() -> None:
+    shop = Shop()
+    for number in range(20):
+        other = shop.world.profile.to_wire()
+        other["metadata"] = {"name": f"other-{number}"}
+        other["spec"] |= {"url": f"https://other-{number}.example.com/mcp", "probe": {"intervalSeconds": 600}}
+        profile = shop.world.people.create(MCPServerProfile.model_validate(other))
+        shop.catalog.servers[profile.spec.url or ""] = FIRST
+    await shop.world.start()
+    await passing(SOON)
+    shop.catalog.asked.clear()
+    asked = []
+    for _ in range(120):
+        await passing(5)
+        asked.append(len({each.url for each in shop.catalog.asked if each.url != shop.url}))
+    assert asked[-1] == 20
+    assert len(set(asked)) > 5
 
 
 @in_virtual_time

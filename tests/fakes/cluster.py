@@ -127,7 +127,11 @@ class FakeCluster:
     async def list_all(self, kind: type[R]) -> tuple[list[R], list[str]]:
         with self._called("list_all"):
             unreadable = sorted(key for plural, key in self.unreadable if plural == kind.PLURAL)
-            found = [held for (plural, _, _), held in self.objects.items() if plural == kind.PLURAL]
+            found = [
+                held
+                for (plural, _, _), held in self.objects.items()
+                if plural == kind.PLURAL and held.key not in unreadable
+            ]
             return [kind.model_validate(held.to_wire()) for held in found], unreadable
 
     async def put_status(self, resource: R) -> R:

@@ -20,6 +20,7 @@ from mcp.shared.exceptions import MCPError
 
 from controlplane.child import Household, Server, clean_environment
 from controlplane.sockets import ReservedPorts
+from engine.test_supplied_surfaces import Local
 from leasehold.adapters.mcp import McpCatalog
 from leasehold.adapters.mcp_addresses import AddressPolicy
 from leasehold.adapters.mcp_messages import METHOD_NOT_FOUND
@@ -32,8 +33,9 @@ from leasehold.core.surface_compare import compare
 from leasehold.core.surface_saved import from_saved, to_saved
 from leasehold.core.wire_json import JsonObject
 from mcpservers.provision import PINS, Servers, provide_servers
+from virtual_time import in_virtual_time
 
-SHOP = PINS / "shop.py"
+SHOP, BRIDGE = PINS / "shop.py", PINS / "bridge.py"
 
 
 class Listening(Server):
@@ -143,13 +145,18 @@ def world(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         started.append(
             Listening(f"shop-{kind}", household, port, [sys.executable, str(SHOP), str(port), kind])
         )
+    commands = _commands(servers, home)
+    for name in ("git-2025", "git-2026", "sqlite-2025"):
+        port = ports.take()
+        bridge = (sys.executable, str(BRIDGE), str(port), *commands[name])
+        started.append(Listening(f"{name}-bridge", household, port, bridge))
     try:
         for server in started:
             server.start()
         paths = {server.name: "/sse" if server.name.endswith("-sse") else "/mcp" for server in started}
         yield World(
             {server.name: f"http://127.0.0.1:{server.port}{paths[server.name]}" for server in started},
-            _commands(servers, home),
+            commands,
         )
     finally:
         household.end()
@@ -194,6 +201,9 @@ def ordered(items: Sequence[JsonObject], name: str) -> list[JsonObject]:
         ("git-2025", "2025-11-25"),
         ("git-2026", "2026-07-28"),
         ("sqlite-2025", "2025-11-25"),
+        ("git-2025-bridge", "2025-11-25"),
+        ("git-2026-bridge", "2026-07-28"),
+        ("sqlite-2025-bridge", "2025-11-25"),
     ],
 )
 def test_the_prober_reads_what_the_official_client_reads(world: World, name: str, era: str) -> None:
@@ -231,6 +241,35 @@ def test_the_transport_is_not_part_of_a_surface(world: World) -> None:
     assert surface_digest(world.probe("everything-2026").surface) == surface_digest(
         world.probe("everything-2026-sse").surface
     )
+
+
+@pytest.mark.parametrize("name", ["git-2025", "git-2026", "sqlite-2025"])
+def test_a_bridge_is_not_part_of_a_surface(world: World, name: str) -> None:
+    assert surface_digest(world.probe(name).surface) == surface_digest(world.probe(f"{name}-bridge").surface)
+
+
+@pytest.mark.parametrize(("older", "newer"), [("git-2025", "git-2026"), ("memory-2025", "memory-2026")])
+def test_a_new_version_of_a_command_is_supplied_and_drifts(world: World, older: str, newer: str) -> None:
+    before, after = world.probe(older), world.probe(newer)
+
+    @in_virtual_time
+    async def lived() -> None:
+        local = Local(to_saved(before.surface, before.identity))
+        claimed = await local.claimed()
+        await local.approve(claimed, before.surface)
+        assert local.condition(claimed, "DriftFree") == ("True", "Clean")
+        await local.supplies(to_saved(after.surface, after.identity))
+        assert local.condition(claimed, "DriftFree") == ("False", "Drifted")
+        drift = local.world.find(claimed).status.drift
+        assert drift is not None
+        assert (drift.live_digest, drift.approved_digest) == (
+            surface_digest(after.surface),
+            surface_digest(before.surface),
+        )
+        await local.approve(claimed, after.surface)
+        assert local.condition(claimed, "Ready") == ("True", "Active")
+
+    lived()
 
 
 @pytest.mark.parametrize(

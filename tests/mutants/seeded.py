@@ -139,6 +139,34 @@ MUTANTS = (
         ("tests/engine/test_breakglass.py", "leaving_the_target"),
     ),
     Mutant(
+        "breakglass: whom it matched is not written down before the first stroke",
+        ENGINE + "breakglass.py",
+        "        await self._reports.record(revocation, len(matched))\n",
+        "",
+        ("tests/engine/test_pending_holds.py", "hangs_holds_the_strokes_up"),
+    ),
+    Mutant(
+        "breakglass: whoever joins a target is revoked before its hold is written",
+        ENGINE + "reconcile.py",
+        "if o.must_be_held_first and (plan.endings or plan.delete_secret):",
+        "if False:",
+        ("tests/engine/test_pending_holds.py", "nobody_escapes"),
+    ),
+    Mutant(
+        "breakglass: a lift that comes before the hold is written frees",
+        "operator/leasehold/core/revocations.py",
+        "missing = (denied | matched_by) - {",
+        "missing = denied - {",
+        ("tests/engine/test_pending_holds.py", "before_the_holds_are_written"),
+    ),
+    Mutant(
+        "breakglass: a recorded match that is not in view is taken for gone",
+        ENGINE + "revocation_reports.py",
+        "return unseen if unreadable else unseen & {each.metadata.uid for each in listed}",
+        "return set()",
+        ("tests/engine/test_pending_holds.py", "not_in_view"),
+    ),
+    Mutant(
         "breakglass: a revocation that was deleted is taken for lifted",
         "operator/leasehold/core/revocations.py",
         '"lifted_time": whole_seconds(now), "on_lift": OnLift.REQUIRE_REVIEW}',
@@ -311,6 +339,13 @@ MUTANTS = (
         ("tests/engine/test_drift.py", "credential_of_another_profile"),
     ),
     Mutant(
+        "drift: what was supplied for a command counts as seen",
+        ENGINE + "prober.py",
+        "await self._captures.took(profile, supplied, SUPPLIED)",
+        'await self._captures.took(profile, supplied, (ConditionStatus.TRUE, Reason.CAPTURED, ""))',
+        ("tests/engine/test_supplied_surfaces.py", "never_counts_as_seen"),
+    ),
+    Mutant(
         "snapshot: what somebody has approved is collected",
         ENGINE + "snapshots.py",
         "for digest in approved_digests(reviewed(connection, reviews), profile):",
@@ -323,6 +358,34 @@ MUTANTS = (
         "if digest_of(content) != spec.surface_digest:",
         "if False:",
         ("tests/core/test_drift_standing.py", "tampered_with"),
+    ),
+    Mutant(
+        "import arguments: what nobody knows is shown",
+        "operator/leasehold/core/import_arguments.py",
+        "        return text if text in HARMLESS or NUMBER.match(text) or is_plain_path(text) else REDACTED",
+        "        return text",
+        ("tests/core/test_import_discretion.py", "bare and argument"),
+    ),
+    Mutant(
+        "import fingerprints: anybody can compute them",
+        "operator/leasehold/core/import_values.py",
+        "hmac.new(key, bare.encode",
+        'hmac.new(b"leasehold", bare.encode',
+        ("tests/core/test_import_discretion.py", "within_one_run"),
+    ),
+    Mutant(
+        "command line: breakglass goes on although the target was not typed",
+        "operator/leasehold/cli/breakglass.py",
+        "    if typed.strip() != word:",
+        "    if False:",
+        ("tests/cli/test_breakglass_in_trouble.py", "unless_the_target_is_typed"),
+    ),
+    Mutant(
+        "command line: a revocation whose answer was lost is given up",
+        "operator/leasehold/cli/breakglass_clusters.py",
+        "            if there is None or there.spec != wanted.spec:",
+        "            if True:",
+        ("tests/cli/test_breakglass_in_trouble.py", "answer_was_lost"),
     ),
 )
 

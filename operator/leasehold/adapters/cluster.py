@@ -12,10 +12,14 @@ from leasehold.adapters.cluster_clock import ServerClock
 from leasehold.adapters.cluster_faults import done, is_absent, kind_is_not_installed
 from leasehold.adapters.cluster_heartbeat import heartbeat_call, heartbeat_of
 from leasehold.adapters.cluster_http import METADATA_ONLY, Call, Observe, Transport
+from leasehold.adapters.cluster_inspection import InspectionCalls
+from leasehold.adapters.cluster_kubeconfig import KubeContext
 from leasehold.adapters.cluster_login import Connection
 from leasehold.adapters.cluster_objects import ObjectCalls, identity_of, key_of
+from leasehold.adapters.cluster_people import PersonCalls
 from leasehold.adapters.cluster_secrets import SecretCalls
 from leasehold.adapters.cluster_snapshots import SnapshotCalls
+from leasehold.adapters.cluster_workloads import WorkloadCalls
 from leasehold.api.base import Resource
 from leasehold.api.names import API_VERSION, GROUP
 from leasehold.api.reasons import Reason
@@ -28,7 +32,7 @@ MAX_NOTE_LENGTH = 1024
 """The events.k8s.io/v1 bound on `note`."""
 
 
-class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls):
+class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls, WorkloadCalls):
     """One API server, and its clock. With `namespaces`, lists are of these alone."""
 
     def __init__(
@@ -47,6 +51,11 @@ class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls):
     ) -> "KubernetesCluster":
         """As kubectl would connect with this file."""
         return cls(await Connection.from_kubeconfig(path, context), observe, namespaces)
+
+    @classmethod
+    async def from_context(cls, context: KubeContext) -> "KubernetesCluster":
+        """As kubectl would connect with this context."""
+        return cls(await Connection.from_context(context))
 
     @classmethod
     def in_cluster(

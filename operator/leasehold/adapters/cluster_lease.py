@@ -48,7 +48,7 @@ class KubernetesLeaderLease:
         """As of now: without a resourceVersion, the server answers no older state."""
         call = self._call("get")
         answer = await self._transport.send(call)
-        return None if is_absent(answer) else _record(done(call, answer))
+        return None if is_absent(answer) else record_of(done(call, answer))
 
     async def write(self, claim: LeaderClaim, over: LeaderRecord | None) -> LeaderRecord:
         """POST where there is none, else PUT onto exactly this version. The API server would create a lease that
@@ -66,7 +66,7 @@ class KubernetesLeaderLease:
         answer = await self._transport.send(call)
         if is_absent(answer):
             raise Conflict(f"The lease {self._namespace}/{self._name} is gone.")
-        return _record(done(call, answer))
+        return record_of(done(call, answer))
 
     def _call(self, verb: str, body: Any = None) -> Call:
         path = f"/apis/coordination.k8s.io/v1/namespaces/{quote(self._namespace, safe='')}/leases"
@@ -94,7 +94,7 @@ def _micro_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _record(answer: Answer) -> LeaderRecord:
+def record_of(answer: Answer) -> LeaderRecord:
     """Every field of a Lease's spec is optional."""
     stored = answer.json()
     metadata, spec = stored["metadata"], stored.get("spec") or {}

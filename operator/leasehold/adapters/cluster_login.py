@@ -3,13 +3,21 @@
 The token of a pod is replaced about every hour, and a kubeconfig may name a token file or a login program:
 whoever reads a token once is logged out later. Both are therefore asked again on the way."""
 
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config_from_dict
+
+from leasehold.adapters.cluster_kubeconfig import KubeContext, read_context
+from leasehold.api.reasons import Reason
+from leasehold.core.faults import NeedsPerson
 
 __all__ = ["ConfigException", "Connection"]
 
@@ -21,11 +29,28 @@ class Connection(RESTClientObject):
 
     @classmethod
     async def from_kubeconfig(cls, path: str, context: str | None = None) -> "Connection":
-        """As kubectl would connect with this file; the file is never written back."""
+        """As kubectl would connect with this file; the file is never written back.
+
+        :raises NeedsPerson: the file is not there, or says nothing that could be used
+        """
+        return await cls.from_context(read_context([Path(path)], context))
+
+    @classmethod
+    async def from_context(cls, context: KubeContext) -> "Connection":
+        """As kubectl would connect with this context.
+
+        :raises NeedsPerson: it cannot be used, or its login program gives no login
+        """
         configuration = _configuration()
-        loader = await load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=path, context=context, client_configuration=configuration, persist_config=False
-        )
+        with _what_is_logged() as said:
+            try:
+                loader = await load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+                    context.config, client_configuration=configuration
+                )
+            except (ConfigException, OSError, ValueError, TypeError, AttributeError) as error:
+                raise _unfit(context, str(error)) from error
+        if said:
+            raise _unfit(context, "; ".join(said))
         loaded_at = time.monotonic()
 
         async def log_in_again(current: Configuration) -> None:
@@ -80,6 +105,28 @@ class Connection(RESTClientObject):
         # with a conflict that only our own first one caused.
         session._retry_connection = False
         return session
+
+
+@contextmanager
+def _what_is_logged() -> Iterator[list[str]]:
+    """What the library has to say of a login program that fails: it only logs that, and goes on as nobody."""
+    said: list[str] = []
+
+    def take(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            said.append(record.getMessage())
+        return record.levelno < logging.ERROR
+
+    library = logging.getLogger(load_kube_config_from_dict.__module__)
+    library.addFilter(take)
+    try:
+        yield said
+    finally:
+        library.removeFilter(take)
+
+
+def _unfit(context: KubeContext, why: str) -> NeedsPerson:
+    return NeedsPerson(Reason.CLUSTER_UNAVAILABLE, f"context {context.name} of the kubeconfig: {why}")
 
 
 def _configuration() -> Configuration:

@@ -35,22 +35,25 @@ class ObjectCalls:
 
         :raises NeedsPerson: it exists, but is no valid object of its kind
         """
-        call = Call("get", kind.PLURAL, key_of(namespace, name), _path(kind, namespace, name))
+        call = Call("get", kind.PLURAL, key_of(namespace, name), path_of(kind, namespace, name))
         answer = await self._transport.send(call)
         if is_absent(answer):
             return None
-        return _parsed(kind, call, done(call, answer))
+        return parsed(kind, call, done(call, answer))
 
-    async def list_all(self, kind: type[R]) -> tuple[list[R], list[str]]:
-        """Every object of the kind, page by page at one version of the collection; of a kind that is in namespaces,
-        those of the namespaces that were given, one after the other."""
-        if not kind.NAMESPACED or not self._namespaces:
-            return await self._list(kind, "")
+    async def list_all(
+        self, kind: type[R], namespace: str = "", selector: str = ""
+    ) -> tuple[list[R], list[str]]:
+        """Every object of the kind, page by page at one version of the collection; of one namespace, or with labels
+        that kubectl's `-l` would select, where these are given. Without a namespace, a kind that is in namespaces
+        is listed in those that the client was made for, one after the other."""
+        if namespace or not kind.NAMESPACED or not self._namespaces:
+            return await self._list(kind, namespace, selector)
         readable: list[R] = []
         unreadable: list[str] = []
         for namespace in self._namespaces:
             try:
-                listed, others = await self._list(kind, namespace)
+                listed, others = await self._list(kind, namespace, selector)
             except NeedsPerson:
                 if not await self._is_going(namespace):
                     raise
@@ -71,13 +74,14 @@ class ObjectCalls:
         answer = await self._transport.send(call)
         return is_absent(answer) or bool(done(call, answer).json()["metadata"].get("deletionTimestamp"))
 
-    async def _list(self, kind: type[R], namespace: str) -> tuple[list[R], list[str]]:
+    async def _list(self, kind: type[R], namespace: str, selector: str) -> tuple[list[R], list[str]]:
         readable: list[R] = []
         unreadable: list[str] = []
         following = ""
         while True:
             query = f"?limit={PAGE_SIZE}" + (f"&continue={quote(following, safe='')}" if following else "")
-            call = Call("list", kind.PLURAL, namespace, _path(kind, namespace) + query)
+            query += f"&labelSelector={quote(selector, safe='')}" if selector else ""
+            call = Call("list", kind.PLURAL, namespace, path_of(kind, namespace) + query)
             page = done(call, await self._transport.send(call)).json()
             for item in page.get("items") or ():
                 try:
@@ -97,14 +101,14 @@ class ObjectCalls:
             verb="update",
             resource=f"{kind.PLURAL}/status",
             subject=resource.key,
-            path=_path(kind, meta.namespace, meta.name) + "/status",
+            path=path_of(kind, meta.namespace, meta.name) + "/status",
             body=body,
             repeatable=False,
         )
         answer = await self._transport.send(call)
         if answer.status == 409 and UID_MISMATCH in str(answer.json().get("message")):
             raise Vanished(f"Another {kind.KIND} has taken the name {resource.key}.")
-        return _parsed(kind, call, done(call, answer))
+        return parsed(kind, call, done(call, answer))
 
     async def add_finalizer(self, resource: R) -> R:
         """Add our finalizer."""
@@ -112,7 +116,7 @@ class ObjectCalls:
         answer = await self._transport.send(call)
         if answer.status in (409, 422):
             raise await self._why_not_patched(resource, fault_of(call, answer))
-        return _parsed(type(resource), call, done(call, answer))
+        return parsed(type(resource), call, done(call, answer))
 
     async def remove_finalizer(self, resource: R) -> None:
         """Remove our finalizer; the object may be gone with it."""
@@ -134,7 +138,7 @@ class ObjectCalls:
             verb="get",
             resource=resource.PLURAL,
             subject=resource.key,
-            path=_path(type(resource), meta.namespace, meta.name),
+            path=path_of(type(resource), meta.namespace, meta.name),
             accept=METADATA_ONLY,
         )
         answer = await self._transport.send(call)
@@ -148,7 +152,7 @@ def key_of(namespace: str, name: str) -> str:
     return f"{namespace}/{name}" if namespace else name
 
 
-def _path(kind: type[Resource], namespace: str = "", name: str = "") -> str:
+def path_of(kind: type[Resource], namespace: str = "", name: str = "") -> str:
     path = f"/apis/{API_VERSION}"
     if namespace:
         path += f"/namespaces/{quote(namespace, safe='')}"
@@ -169,7 +173,7 @@ def _finalizers_patch(resource: Resource, finalizers: list[str]) -> Call:
         verb="patch",
         resource=resource.PLURAL,
         subject=resource.key,
-        path=_path(type(resource), meta.namespace, meta.name),
+        path=path_of(type(resource), meta.namespace, meta.name),
         body={
             "metadata": {
                 "finalizers": list(dict.fromkeys(finalizers)),
@@ -182,7 +186,7 @@ def _finalizers_patch(resource: Resource, finalizers: list[str]) -> Call:
     )
 
 
-def _parsed(kind: type[R], call: Call, answer: Answer) -> R:
+def parsed(kind: type[R], call: Call, answer: Answer) -> R:
     try:
         return kind.model_validate_json(answer.body)
     except ValidationError as error:

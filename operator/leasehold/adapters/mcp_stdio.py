@@ -29,10 +29,9 @@ from leasehold.adapters.mcp_messages import (
 from leasehold.api.reasons import Reason
 from leasehold.core.faults import NeedsPerson, TryLater
 from leasehold.core.probe import Probed
-from leasehold.core.surface import Identity, Surface
+from leasehold.core.surface import STDIO_ORIGIN, Identity, Surface
 from leasehold.core.wire_json import JsonObject
 
-ORIGIN: Final = "stdio:"
 PIECE_BYTES: Final = 1 << 16
 TAIL_BYTES: Final = 2048
 DISCOVERY_SECONDS: Final = 10.0
@@ -114,7 +113,7 @@ async def capture(command: Sequence[str], limits: ProbeLimits | None = None) -> 
         raise TryLater(
             Reason.TIMEOUT, f"The command was not read to its end within {limits.seconds:g} s."
         ) from None
-    return Probed(surface, Identity(ORIGIN, None))
+    return Probed(surface, Identity(STDIO_ORIGIN, None))
 
 
 async def _read(command: Sequence[str], budget: Budget) -> Surface:

@@ -197,10 +197,12 @@ class Backoff(ApiModel):
 
 
 class Assurance(StrEnum):
-    """How much a review is worth: the owner or the deputy answers for the connection, others act for them."""
+    """How much an approval is worth: the owner or the deputy answers for the connection, others act for them; Git
+    asserts for everybody, and names no person."""
 
     OWNER = "Owner"
     DELEGATE = "Delegate"
+    ASSERTED_BY_GIT = "AssertedByGit"
 
 
 class ReviewRecord(ApiModel):
@@ -216,6 +218,16 @@ class ReviewRecord(ApiModel):
     """When they said so, by the API server's clock."""
     surface_digest: SurfaceDigest | None = None
     """The surface that they had looked at."""
+
+
+class SurfaceApproval(ApiModel):
+    """By what the live surface counts as approved."""
+
+    digest: SurfaceDigest
+    """What was approved: the live surface, or one from which it differs in nothing that needs a person."""
+    assurance: Assurance
+    """Whose word it is: the owner's or deputy's (Owner), another reviewer's (Delegate), or the profile's
+    approvedSurface (AssertedByGit)."""
 
 
 MAX_DRIFT_FINDINGS = 20
@@ -325,6 +337,8 @@ class MCPConnectionStatus(ApiModel):
     """Work that failed and is due again."""
     drift: DriftRecord | None = None
     """How the server's surface differs from what was approved; absent where it does not."""
+    surface_approval: SurfaceApproval | None = None
+    """By what the live surface counts as approved; absent where it does not."""
     revoked_certificate_until: Time | None = None
     """Until when a revoked certificate still convinces whoever does not ask for revocations."""
 

@@ -9,6 +9,9 @@ from leasehold.api.base import ApiModel, Boolean, DNSSubdomain, Time
 
 MAX_HOLDS = 32
 
+UID = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+"""What the API server tells two objects of one name apart by."""
+
 
 class OnLift(StrEnum):
     """What the end of a revocation does to the connections that it matched."""
@@ -20,7 +23,7 @@ class OnLift(StrEnum):
 class Hold(ApiModel):
     """One revocation that matched the connection once."""
 
-    uid: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    uid: UID
     """Which revocation, whatever has its name by now."""
     revocation: DNSSubdomain
     """Its name."""

@@ -58,6 +58,22 @@ class DriftAction(StrEnum):
     SUSPEND = "Suspend"
 
 
+class SurfaceSource(StrEnum):
+    """How a surface came to be known."""
+
+    PROBED = "Probed"
+    SUPPLIED = "Supplied"
+
+
+MAX_SUPPLIED_LENGTH = 512 * 1024
+
+SuppliedSurface = Annotated[
+    str, StringConstraints(min_length=2, max_length=MAX_SUPPLIED_LENGTH, pattern=r"^[\t\n\r -~]+$")
+]
+"""A saved surface. ASCII, as it is saved: what is hidden in a server's texts shows as escapes wherever somebody
+reads the profile."""
+
+
 class ProfileOwner(ApiModel):
     """Who answers for the server."""
 
@@ -223,6 +239,9 @@ class MCPServerProfileSpec(ApiModel):
     A connection may have another one approved by a review."""
     probe: Probe | None = None
     """How the server's surface is captured; without it, anonymously."""
+    supplied_surface: SuppliedSurface | None = None
+    """The surface of a Stdio server, as `leasehold surface probe --stdio` prints it: nobody probes a command, so
+    somebody captures and supplies what it exposes."""
     on_drift: OnDrift = OnDrift()
     """What happens when the surface is none of the approved ones."""
     credential: CredentialRecipe | None = None
@@ -264,12 +283,23 @@ class MCPServerProfileSpec(ApiModel):
     def a_remote_server_has_no_command(self) -> bool:
         return self.transport is Transport.STDIO or not self.command
 
+    @rule(
+        "self.transport == 'Stdio' || !has(self.suppliedSurface)",
+        "leave out suppliedSurface, or set transport to Stdio: a remote server is probed",
+        field="suppliedSurface",
+        cause=Cause.FORBIDDEN,
+    )
+    def a_remote_server_is_probed(self) -> bool:
+        return self.transport is Transport.STDIO or self.supplied_surface is None
+
 
 class CapturedSurface(ApiModel):
     """What the server exposed when it was read to its end last."""
 
     digest: SurfaceDigest
     """What is approved, or not."""
+    source: SurfaceSource = SurfaceSource.PROBED
+    """Whether the operator probed the server (Probed), or somebody supplied what a command exposes (Supplied)."""
     captured_time: Time
     """Since when the server has exposed this surface: its first capture after another one."""
     snapshot: DNSSubdomain
@@ -298,7 +328,8 @@ class MCPServerProfileStatus(ApiModel):
     conditions: Conditions = ()
     """What holds for the profile."""
     surface: CapturedSurface | None = None
-    """What the server exposed when it was captured last; a failed probe changes nothing of it."""
+    """What the server exposed when it was captured last. A failed probe changes nothing of it, and neither does a
+    supplied surface that is unfit or taken away."""
 
 
 class MCPServerProfile(Resource):

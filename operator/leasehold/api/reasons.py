@@ -36,6 +36,7 @@ class Reason(StrEnum):
     NOT_PROBEABLE = "NotProbeable"
     NO_CREDENTIAL = "NoCredential"
     CAPTURED = "Captured"
+    SUPPLIED = "Supplied"
     NO_APPROVED_SURFACE = "NoApprovedSurface"
     CLEAN = "Clean"
     BENIGN_DRIFT = "BenignDrift"
@@ -59,6 +60,7 @@ class Reason(StrEnum):
 
     # reviews
     APPROVED = "Approved"
+    ASSERTED_BY_GIT = "AssertedByGit"
     COUNTED = "Counted"
     REVIEWED_BY_AGENT = "ReviewedByAgent"
     NO_CONNECTION = "NoConnection"

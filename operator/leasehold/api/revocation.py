@@ -17,13 +17,16 @@ from leasehold.api.base import (
     Time,
 )
 from leasehold.api.connection import User
-from leasehold.api.hold import OnLift
+from leasehold.api.hold import UID, OnLift
 from leasehold.api.profile import Team
 from leasehold.api.rules import Immutable, ListType, lacks, rule, transition
 from leasehold.api.urls import ServerURL
 
 MAX_FAILURES = 20
 """How many failures the status lists; `failed` counts them all."""
+
+MAX_PENDING_HOLDS = 20_000
+"""About 800 KB, where etcd takes 1.5 MB for an object."""
 
 ANOTHER_REVOCATION = "what was revoked stays on record; create another revocation, then lift this one"
 
@@ -176,6 +179,9 @@ class MCPRevocationStatus(ApiModel):
         tuple[RevocationFailure, ...], Field(max_length=MAX_FAILURES), ListType("map", ("connection",))
     ] = ()
     """The first of them, with reasons."""
+    pending_holds: Annotated[tuple[UID, ...], Field(max_length=MAX_PENDING_HOLDS), ListType("atomic")] = ()
+    """UIDs of connections that are matched, and do not carry their hold in their own status yet: until then this
+    keeps them from leaving the target. Empty once Complete, but for newcomers."""
     started_time: Time | None = None
     """When the operator took it up."""
     revoked_time: Time | None = None

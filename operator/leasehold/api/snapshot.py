@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints
 
 from leasehold.api.base import ApiModel, DNSSubdomain, Integer, Resource, Time
-from leasehold.api.profile import SurfaceDigest
+from leasehold.api.profile import SurfaceDigest, SurfaceSource
 from leasehold.api.rules import transition
 
 MAX_SURFACE_LENGTH = 700 * 1024
@@ -43,8 +43,8 @@ def snapshot_name(profile: str, surface_digest: str) -> str:
 class SnapshotIdentity(ApiModel):
     """Who exposed the surface, as seen from outside. It is compared apart from the digest."""
 
-    origin: Annotated[str, StringConstraints(max_length=512, pattern=r"^https?://[!-.0-~]+$")]
-    """Scheme, host and port, as in https://mcp.example.com."""
+    origin: Annotated[str, StringConstraints(max_length=512, pattern=r"^(https?://[!-.0-~]+|stdio:)$")]
+    """Scheme, host and port, as in https://mcp.example.com; `stdio:` of a command."""
     tls_issuer: Annotated[str, StringConstraints(max_length=256)] | None = None
     """The organisation that issued the server's certificate; absent without TLS, or where none is named."""
     server_name: Annotated[str, StringConstraints(max_length=256)] = ""
@@ -62,8 +62,10 @@ class MCPToolSnapshotSpec(ApiModel):
     """The MCPServerProfile whose server it is."""
     surface_digest: SurfaceDigest
     """The digest of the surface, which reviews and profiles approve."""
+    source: SurfaceSource = SurfaceSource.PROBED
+    """Whether the operator probed the server (Probed), or somebody supplied what a command exposes (Supplied)."""
     captured_time: Time
-    """When it was captured first."""
+    """When it was captured first, or supplied."""
     identity: SnapshotIdentity
     """Who exposed it."""
     tools: Annotated[Integer, Field(ge=0, le=100000)]

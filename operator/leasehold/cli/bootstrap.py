@@ -1,6 +1,5 @@
 """`leasehold bootstrap vault`: what a Vault administrator runs, or commits, before connections can log in."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,9 @@ import typer
 from leasehold.api.names import OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
+from leasehold.cli.access import Context, Kubeconfig, opened, run
 from leasehold.cli.bootstrap_check import Checked, check_logins, expected_logins
+from leasehold.cli.ending import FINDINGS, refused
 from leasehold.cli.manifests import BadManifest, of_kind, read_documents
 from leasehold.core.bootstrap import vault_setup
 from leasehold.core.bootstrap_breakglass import as_breakglass_script
@@ -17,10 +18,6 @@ from leasehold.core.bootstrap_roles import BootstrapOptions
 from leasehold.core.bootstrap_script import as_script
 from leasehold.core.bootstrap_terraform import as_terraform
 from leasehold.core.faults import Fault
-
-WRONG_USE = 2
-SOMETHING_MISSING = 3
-DEFAULT_KUBECONFIG = Path.home() / ".kube" / "config"
 
 Files = Annotated[
     list[Path],
@@ -78,9 +75,8 @@ def vault(
     role: Annotated[
         str | None, typer.Option(help="With --check: only this role, not all of the profiles.")
     ] = None,
-    kubeconfig: Annotated[
-        Path, typer.Option(envvar="KUBECONFIG", help="With --check: the cluster.")
-    ] = DEFAULT_KUBECONFIG,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     address: Annotated[
         str | None,
         typer.Option(envvar="VAULT_ADDR", help="With --check: the Vault as it is reached from here."),
@@ -89,7 +85,7 @@ def vault(
     """Print the commands (or Terraform) that prepare a Vault; with --breakglass, those that end credentials while
     Leasehold is down; with --check, log in and say what is missing."""
     if breakglass + terraform + check > 1:
-        raise _refused("--breakglass, --terraform and --check are three different things: choose one")
+        raise refused("--breakglass, --terraform and --check are three different things: choose one")
     try:
         documents = read_documents(filename)
         stores = [
@@ -114,27 +110,24 @@ def vault(
         setup = vault_setup(stores, profiles, options)
         script = as_breakglass_script(stores, profiles) if breakglass else as_script(setup)
     except (BadManifest, OSError, Fault) as error:
-        raise _refused(str(error)) from error
+        raise refused(str(error)) from error
     if not check:
         typer.echo(as_terraform(setup) if terraform else script, nl=False)
         return
     logins = expected_logins(stores, profiles, role, address)
     if service_account is None or service_account.count("/") != 1 or not logins:
-        raise _refused("--check needs --service-account namespace/name, and a profile or a --role")
+        raise refused("--check needs --service-account namespace/name, and a profile or a --role")
     namespace, _, name = service_account.partition("/")
-    raise typer.Exit(_report(asyncio.run(check_logins(logins, (namespace, name), options, kubeconfig))))
+    raise typer.Exit(
+        _report(run(check_logins(logins, (namespace, name), options, opened(kubeconfig, context))))
+    )
 
 
 def _report(found: list[Checked]) -> int:
     for each in found:
         typer.echo(f"{'ok     ' if each.good else 'MISSING'}  {each.words}")
-    return 0 if all(each.good for each in found) else SOMETHING_MISSING
+    return 0 if all(each.good for each in found) else FINDINGS
 
 
 def _text(file: Path | None) -> str | None:
     return None if file is None else file.read_text()
-
-
-def _refused(message: str) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(WRONG_USE)

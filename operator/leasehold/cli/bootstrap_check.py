@@ -5,15 +5,14 @@ Where the admission policies are installed, only the operator may ask for these 
 kubeconfig that acts as the operator."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
-from pathlib import Path
 
-from leasehold.adapters.cluster import KubernetesCluster
 from leasehold.adapters.vault import HvacVault
 from leasehold.api.names import OPERATOR_AUDIENCE, store_audience
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
+from leasehold.cli.access import Access
 from leasehold.core.bootstrap_roles import MARGIN_SECONDS, BootstrapOptions, token_seconds
 from leasehold.core.facts import Login, ServiceAccountToken
 from leasehold.core.faults import Fault
@@ -64,11 +63,19 @@ def expected_logins(
 
 
 async def check_logins(
-    logins: Sequence[ExpectedLogin], account: tuple[str, str], options: BootstrapOptions, kubeconfig: Path
+    logins: Sequence[ExpectedLogin],
+    account: tuple[str, str],
+    options: BootstrapOptions,
+    access: AbstractAsyncContextManager[Access],
 ) -> list[Checked]:
     """Try every role with this service account; a role is given up at the first thing that is missing."""
-    cluster = await KubernetesCluster.from_kubeconfig(str(kubeconfig))
+    async with access as reached:
+        return await _checked(logins, account, options, reached.cluster)
 
+
+async def _checked(
+    logins: Sequence[ExpectedLogin], account: tuple[str, str], options: BootstrapOptions, cluster: Cluster
+) -> list[Checked]:
     async def operator_token() -> ServiceAccountToken:
         return await cluster.request_token(
             options.operator_namespace, options.operator_service_account, OPERATOR_AUDIENCE, TOKEN_SECONDS
@@ -86,7 +93,6 @@ async def check_logins(
                 found.append(Checked(False, fault.message))
     finally:
         await vault.close()
-        await cluster.close()
     return found
 
 

@@ -8,13 +8,11 @@ from typing import Annotated, Final
 
 import typer
 
+from leasehold.cli.ending import FINDINGS, refused
 from leasehold.core.drift import DriftClass, worst
 from leasehold.core.drift_report import as_json, as_markdown, as_text
 from leasehold.core.surface_compare import compare
 from leasehold.core.surface_saved import Saved, UnfitFile, from_saved
-
-WRONG_USE: Final = 2
-DRIFTED: Final = 3
 
 surface = typer.Typer(help="Look at what MCP servers expose.", no_args_is_help=True)
 
@@ -48,11 +46,10 @@ def diff(
                 f"{old} and {new} are a saved surface and a plain listing of tools; compare two of a kind"
             )
     except UnfitFile as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(WRONG_USE) from error
+        raise refused(str(error)) from error
     findings = compare(before, after)
     typer.echo(_PRINTED[output](findings))
-    raise typer.Exit(DRIFTED if worst(findings).rank > DriftClass.BENIGN.rank else 0)
+    raise typer.Exit(FINDINGS if worst(findings).rank > DriftClass.BENIGN.rank else 0)
 
 
 def _read(file: Path) -> Saved:

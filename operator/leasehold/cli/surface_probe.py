@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
+from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -19,17 +20,23 @@ from leasehold.adapters.mcp_stdio import capture
 from leasehold.api.profile import Transport
 from leasehold.api.reasons import Reason
 from leasehold.api.urls import ServerURL
+from leasehold.cli.ending import failed, refused
 from leasehold.core.faults import Fault
 from leasehold.core.probe import ClientCertificate, Probed, ProbeTarget
 from leasehold.core.sealed import Sealed
-from leasehold.core.surface_saved import to_saved
+from leasehold.core.surface_saved import to_patch, to_saved
 
-FAILED: Final = 1
-WRONG_USE: Final = 2
 STDIN: Final = "-"
 MAX_SECONDS: Final = 600.0
 
 _URL: Final = TypeAdapter[str](ServerURL)
+
+
+class Output(StrEnum):
+    """How a surface is printed."""
+
+    JSON = "json"
+    PATCH = "patch"
 
 
 class WrongUse(ValueError):
@@ -60,6 +67,12 @@ def probe(
     stdio: Annotated[
         str | None, typer.Option(help="A command to start and to ask, instead of a URL.")
     ] = None,
+    output: Annotated[
+        Output,
+        typer.Option(
+            "--output", "-o", help="json is the saved surface; patch supplies a command's to its profile."
+        ),
+    ] = Output.JSON,
 ) -> None:
     """Print all that a server exposes, with its digest.
 
@@ -67,6 +80,8 @@ def probe(
     """
     limits = replace(ProbeLimits(), seconds=timeout)
     try:
+        if output is Output.PATCH and stdio is None:
+            raise WrongUse("-o patch goes with --stdio: the operator itself probes what has a URL")
         if stdio is not None:
             reading = capture(_command(stdio, url, transport, header, header_file, ca, cert, key), limits)
         else:
@@ -79,18 +94,19 @@ def probe(
             )
             reading = McpCatalog(_policy(allow_loopback, deny or []), limits).probe(target)
     except OSError as error:
-        raise _refused(f"{error.filename}: {error.strerror}") from error
+        raise refused(f"{error.filename}: {error.strerror}") from error
     except ValueError as error:
-        raise _refused(str(error)) from error
-    typer.echo(_read(reading), nl=False)
+        raise refused(str(error)) from error
+    saved = _read(reading)
+    typer.echo(to_patch(saved) if output is Output.PATCH else saved, nl=False)
 
 
 def _read(reading: Coroutine[Any, Any, Probed]) -> str:
     try:
         probed = asyncio.run(reading)
     except Fault as fault:
-        typer.echo(f"{fault.reason}: {fault.message}", err=True)
-        raise typer.Exit(WRONG_USE if fault.reason is Reason.INVALID_SPEC else FAILED) from fault
+        ended = refused if fault.reason is Reason.INVALID_SPEC else failed
+        raise ended(f"{fault.reason}: {fault.message}") from fault
     return to_saved(probed.surface, probed.identity)
 
 
@@ -145,8 +161,3 @@ def _policy(allow_loopback: bool, deny: list[str]) -> AddressPolicy:
         return AddressPolicy(allow_loopback, tuple(ip_network(each) for each in deny))
     except ValueError as error:
         raise WrongUse(f"--deny: {error}") from error
-
-
-def _refused(message: str) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(WRONG_USE)

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema
 
 from leasehold.api.base import rfc3339
-from leasehold.api.connection import DriftRecord, MCPConnection
+from leasehold.api.connection import Assurance, DriftRecord, MCPConnection
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MCPRevocation
@@ -155,6 +155,7 @@ class AuditData(_Step):
     lease_id_hash: Hashed | None = Field(default=None, alias="leaseIDHash")
     revocations: tuple[str, ...] | None = None
     drift: AuditDrift | None = None
+    assurance: str | None = None
 
 
 class AuditRevocation(_Part):
@@ -249,6 +250,7 @@ def audit_record(
     message: str = "",
     actor: str = "leasehold",
     drift: AuditDrift | None = None,
+    assurance: Assurance | None = None,
 ) -> dict[str, Any]:
     """One record.
 
@@ -273,6 +275,7 @@ def audit_record(
         lease_id_hash=_hashed(lease_id),
         revocations=tuple(hold.revocation for hold in connection.status.holds) or None,
         drift=drift,
+        assurance=assurance.value if assurance is not None else None,
         **_governance(connection),
         **_server(connection, profile),
     )

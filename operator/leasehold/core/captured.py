@@ -57,6 +57,7 @@ def _surface(before: CapturedSurface | None, captured: MCPToolSnapshot) -> Captu
     same_surface = before is not None and before.digest == spec.surface_digest
     now = CapturedSurface(
         digest=spec.surface_digest,
+        source=spec.source,
         captured_time=before.captured_time if before is not None and same_surface else spec.captured_time,
         snapshot=captured.metadata.name,
         origin=identity.origin,

@@ -11,7 +11,7 @@ from leasehold.core.hidden_text import code_span
 MAX_ROWS: Final = 200
 """Rows of a table; a comment on a pull request holds 64 KiB."""
 
-_MEANS: Final = {
+MEANS: Final = {
     DriftClass.NONE: "Nothing changed.",
     DriftClass.BENIGN: "Nothing that needs a person changed.",
     DriftClass.REVIEW: "A person has to look at this.",
@@ -54,7 +54,7 @@ def as_markdown(findings: Sequence[Finding]) -> str:
 def _headline(findings: Sequence[Finding]) -> str:
     whole = worst(findings)
     count = f" ({len(findings)} finding{'s' if len(findings) > 1 else ''})" if findings else ""
-    return f"{whole}: {_MEANS[whole]}{count}"
+    return f"{whole}: {MEANS[whole]}{count}"
 
 
 def _row(finding: Finding) -> str:

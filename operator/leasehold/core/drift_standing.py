@@ -122,7 +122,7 @@ def standing_to(
     comparisons: Iterable[Comparison],
 ) -> DriftStanding:
     """How the connection stands; `comparisons` has one for each of its approved digests."""
-    accepted = _identity_is_accepted(connection, live)
+    accepted = identity_is_accepted(connection, live)
     judged = [_without_identity(each) if accepted else each for each in comparisons]
     if not judged:
         return DriftStanding(live.digest)
@@ -148,7 +148,8 @@ def standing_to(
     )
 
 
-def _identity_is_accepted(connection: MCPConnection, live: CapturedSurface) -> bool:
+def identity_is_accepted(connection: MCPConnection, live: CapturedSurface) -> bool:
+    """Whether somebody approved the live surface since this server answers."""
     approval = connection.status.approval
     return (
         approval is not None

@@ -40,6 +40,16 @@ def is_lost(connection: MCPConnection, finalizer: str) -> bool:
     return finalizer in connection.metadata.finalizers and connection.status.last_generation == 0
 
 
+def is_gone(connection: MCPConnection, finalizer: str) -> bool:
+    """Only other people's finalizers hold it, and nothing of ours is alive."""
+    metadata = connection.metadata
+    return (
+        metadata.deletion_timestamp is not None
+        and finalizer not in metadata.finalizers
+        and not connection.status.ledger
+    )
+
+
 def with_entry(ledger: Ledger, entry: LedgerEntry) -> Ledger:
     """The ledger with this generation added or replaced, in order."""
     others = [other for other in ledger if other.generation != entry.generation]

@@ -55,6 +55,8 @@ class Observation:
     revocations: tuple[RevocationFact, ...] = ()
     matched_by: frozenset[str] = frozenset()
     """Uids of revocations that have matched it before, whatever it says now."""
+    recorded_by: frozenset[str] = frozenset()
+    """Those of them that keep the match in their own status until its hold is written."""
     drift: DriftStanding | None = None
     """How it stands to what the server exposes; None: that was never captured."""
     look: UseLook | None = None
@@ -77,6 +79,12 @@ class Observation:
             self.matched_by,
             approved_time=approval.time if approval is not None else None,
         )
+
+    @property
+    def must_be_held_first(self) -> bool:
+        """A revocation has matched it, and nothing that is written down would say so after a crash."""
+        written = {hold.uid for hold in self.connection.status.holds} | self.recorded_by
+        return any(hold.uid not in written for hold in self.holds)
 
     @cached_property
     def use(self) -> UseRecord | None:

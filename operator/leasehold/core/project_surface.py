@@ -2,8 +2,8 @@
 read at all."""
 
 from leasehold.api.base import ConditionStatus, rfc3339
-from leasehold.api.connection import DriftLevel, DriftRecord
-from leasehold.api.profile import Transport
+from leasehold.api.connection import Assurance, DriftLevel, DriftRecord, SurfaceApproval
+from leasehold.api.profile import CapturedSurface, SurfaceSource, Transport
 from leasehold.api.reasons import Reason
 from leasehold.core.drift_standing import DriftStanding
 from leasehold.core.observation import Observation
@@ -20,40 +20,64 @@ NEVER_PROBED: Verdict = (ConditionStatus.UNKNOWN, Reason.NEVER_PROBED, "the serv
 
 def drift_free(o: Observation) -> Verdict:
     """The DriftFree condition."""
+    if o.drift is None:
+        return _not_compared(o)
+    status, reason, message = _compared(o.drift)
+    surface = _captured(o)
+    if surface is not None and surface.source is SurfaceSource.SUPPLIED:
+        message += f" (supplied since {rfc3339(surface.captured_time)}; nobody probes a command)"
+    return status, reason, message
+
+
+def _not_compared(o: Observation) -> Verdict:
+    if _captured(o) is not None:
+        return ConditionStatus.UNKNOWN, Reason.WORKING, "the surfaces are being compared"
     if _is_a_command(o):
         return NOT_PROBEABLE
-    if o.drift is None and _is_captured(o):
-        return ConditionStatus.UNKNOWN, Reason.WORKING, "the surfaces are being compared"
-    if o.drift is None:
-        return ConditionStatus.UNKNOWN, Reason.NEVER_PROBED, "the server's surface was never captured"
-    if o.drift.approved_digest is None:
+    return ConditionStatus.UNKNOWN, Reason.NEVER_PROBED, "the server's surface was never captured"
+
+
+def _compared(drift: DriftStanding) -> Verdict:
+    if drift.approved_digest is None:
         return (
             ConditionStatus.UNKNOWN,
             Reason.NO_APPROVED_SURFACE,
-            f"nobody has approved what the server exposes: {o.drift.live_digest}; review the connection with that "
+            f"nobody has approved what the server exposes: {drift.live_digest}; review the connection with that "
             "as surfaceDigest",
         )
-    if o.drift.level is None:
+    if drift.level is None:
         return (
             ConditionStatus.TRUE,
             Reason.CLEAN,
-            f"the server exposes what was approved: {o.drift.live_digest}",
+            f"the server exposes what was approved: {drift.live_digest}",
         )
-    if o.drift.level is DriftLevel.BENIGN:
-        return ConditionStatus.TRUE, Reason.BENIGN_DRIFT, _differs(o.drift)
-    end = f"; it ends the credential at {rfc3339(o.drift.deadline)}" if o.drift.deadline else ""
-    return ConditionStatus.FALSE, Reason.DRIFTED, _differs(o.drift) + end
+    if drift.level is DriftLevel.BENIGN:
+        return ConditionStatus.TRUE, Reason.BENIGN_DRIFT, _differs(drift)
+    end = f"; it ends the credential at {rfc3339(drift.deadline)}" if drift.deadline else ""
+    return ConditionStatus.FALSE, Reason.DRIFTED, _differs(drift) + end
 
 
 def drift_record(o: Observation) -> DriftRecord | None:
     """What the status says of drift; what was found before stays where nothing new is known."""
     if o.drift is not None:
         return o.drift.record
-    return o.connection.status.drift if _is_captured(o) else None
+    return o.connection.status.drift if _captured(o) is not None else None
 
 
-def _is_captured(o: Observation) -> bool:
-    return o.profile is not None and o.profile.status.surface is not None
+def surface_approval(o: Observation) -> SurfaceApproval | None:
+    """By what the live surface counts as approved; what was found before stays where nothing new is known."""
+    if o.drift is None:
+        return o.connection.status.surface_approval if _captured(o) is not None else None
+    if o.drift.approved_digest is None or o.drift.has_drifted:
+        return None
+    approval = o.connection.status.approval
+    is_own = approval is not None and approval.surface_digest == o.drift.approved_digest
+    assurance = approval.assurance if approval is not None and is_own else Assurance.ASSERTED_BY_GIT
+    return SurfaceApproval(digest=o.drift.approved_digest, assurance=assurance)
+
+
+def _captured(o: Observation) -> CapturedSurface | None:
+    return o.profile.status.surface if o.profile is not None else None
 
 
 def _differs(drift: DriftStanding) -> str:

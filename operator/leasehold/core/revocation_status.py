@@ -2,107 +2,50 @@
 
 All of it is derived from the connections' own ledgers and holds, and from what this process has seen at the store
 ahead of them. A connection counts as dead only once no mint under way can still enter its ledger: its hold is
-recorded there, or it was surveyed after the revocation was known. The revocation is complete only once all holds
-are recorded: then it may be lifted, whatever becomes of this process."""
+recorded there, or it was surveyed after the revocation was known. Whoever is counted as matched stays matched,
+whatever becomes of this process: its hold is recorded, or its uid stands in the same status until that is so. The
+revocation is complete only once all holds are recorded."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from leasehold.api.base import Condition, ConditionStatus, rfc3339, whole_seconds
-from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
+from leasehold.api.connection import MCPConnection
 from leasehold.api.reasons import Reason
-from leasehold.api.revocation import MAX_FAILURES, MCPRevocation, MCPRevocationStatus, RevocationFailure
-from leasehold.core import ledger
-from leasehold.core.revocations import is_over
-
-ACCEPTED = frozenset({Reason.REVOCATION_PENDING, Reason.IRREVOCABLE})
-"""A pass that stopped with these had its revocation accepted; the death is what is waited for."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the store has answered to this process, and is in no ledger yet."""
-
-    is_struck: Callable[[LedgerEntry], bool]
-    is_dead: Callable[[LedgerEntry], bool]
-    has_no_secret: Callable[[MCPConnection], bool]
-    is_surveyed: Callable[[MCPConnection, str], bool]
-    """By a revocation's uid."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far one connection is."""
-
-    connection: MCPConnection
-    is_held: bool
-    is_known: bool
-    """Its ledger names everything that was or will be minted."""
-    alive: tuple[LedgerEntry, ...]
-    is_revoked: bool
-    has_no_secret: bool
-    without_end: bool
-    until: datetime | None
-    """Until when something of it may work; None: nothing, or nobody can say."""
-
-    @property
-    def is_ended(self) -> bool:
-        """Nothing is left that could be revoked, and no mint under way can add anything."""
-        return self.is_held and all(ledger.only_runs_out(entry) for entry in self.alive)
-
-    @property
-    def is_verified(self) -> bool:
-        """Everything is dead."""
-        return self.is_known and not self.alive and not self.without_end
-
-    @property
-    def is_failing(self) -> bool:
-        """Something could not be ended so far."""
-        backoff = self.connection.status.backoff
-        return backoff is not None and any(not ledger.only_runs_out(entry) for entry in self.alive)
-
-
-def standing_of(connection: MCPConnection, uid: str, seen: Seen, now: datetime) -> Standing:
-    """How far a connection is under the revocation with this uid."""
-    status = connection.status
-    alive = tuple(entry for entry in status.ledger if not seen.is_dead(entry))
-    hold = next((hold for hold in status.holds if hold.uid == uid), None)
-    times = [entry.expiry_time for entry in alive]
-    times += [status.revoked_certificate_until, hold.residual_time if hold else None]
-    ends = [time for time in times if time is not None and time > now]
-    is_held = hold is not None or status.last_generation == 0
-    return Standing(
-        connection=connection,
-        is_held=is_held,
-        is_known=is_held or seen.is_surveyed(connection, uid),
-        alive=alive,
-        is_revoked=all(_is_accepted(connection, entry, seen) for entry in alive),
-        has_no_secret=not ledger.intents(alive) and seen.has_no_secret(connection),
-        without_end=(hold is not None and hold.without_end) or any(map(ledger.cannot_end, alive)),
-        until=max(ends, default=None),
-    )
-
-
-def _is_accepted(connection: MCPConnection, entry: LedgerEntry, seen: Seen) -> bool:
-    if ledger.only_runs_out(entry) or seen.is_struck(entry):
-        return True
-    backoff = connection.status.backoff
-    going = entry.state in (EntryState.REVOKING, EntryState.IRREVOCABLE)
-    return going and backoff is not None and backoff.reason in ACCEPTED
+from leasehold.api.revocation import (
+    MAX_FAILURES,
+    MAX_PENDING_HOLDS,
+    MCPRevocation,
+    MCPRevocationStatus,
+    RevocationFailure,
+)
+from leasehold.core.revocation_standing import Seen, Standing, standing_of
+from leasehold.core.revocations import is_over, is_owed_a_hold
 
 
 def revocation_status(
-    revocation: MCPRevocation, matched: Iterable[MCPConnection], seen: Seen, now: datetime
+    revocation: MCPRevocation,
+    matched: Sequence[MCPConnection],
+    seen: Seen,
+    now: datetime,
+    unseen: Iterable[str] = (),
+    unreadable: Sequence[str] = (),
 ) -> MCPRevocationStatus:
-    """The status as of now. After the lift the counts stay as they were: what follows is no longer its doing."""
+    """The status as of now. After the lift the counts stay as they were: what follows is no longer its doing.
+
+    `unseen` are uids that were recorded as matched, and of which nothing else is known yet; `unreadable` names
+    connections that this version cannot read: it may mean them, or not.
+    """
     before = revocation.status
+    pending = _pending_holds(revocation, matched, unseen, now)
     if is_over(revocation, now):
-        return _over(revocation, now)
+        return _over(revocation, now, pending)
     all_of_them = [standing_of(connection, revocation.metadata.uid, seen, now) for connection in matched]
     failing = sorted((each for each in all_of_them if each.is_failing), key=lambda each: each.connection.key)
     revoked = sum(each.is_revoked for each in all_of_them)
-    complete = _completion(revocation, all_of_them, failing)
+    complete = _completion(revocation, all_of_them, failing, len(pending))
+    if unreadable and complete[0] is ConditionStatus.TRUE:
+        complete = _unreadable(unreadable)
     is_complete = complete[0] is ConditionStatus.TRUE
     counted = before.model_copy(
         update={
@@ -113,11 +56,12 @@ def revocation_status(
             "secrets_deleted": sum(each.has_no_secret for each in all_of_them),
             "failed": len(failing),
             "failures": tuple(map(_failure, failing[:MAX_FAILURES])),
+            "pending_holds": pending,
             "started_time": before.started_time or whole_seconds(now),
             "revoked_time": _since(before.revoked_time, revoked == len(all_of_them), now),
             "verified_time": _since(before.verified_time, is_complete, now),
             "residual_exposure_until": _until(all_of_them),
-            "residual": _residual(all_of_them),
+            "residual": _unread(unreadable) or _residual(all_of_them),
         }
     )
     enforced = (
@@ -133,18 +77,27 @@ def revocation_status(
 Verdict = tuple[ConditionStatus, Reason, str]
 
 
+def _pending_holds(
+    revocation: MCPRevocation, matched: Iterable[MCPConnection], unseen: Iterable[str], now: datetime
+) -> tuple[str, ...]:
+    owed = {each.metadata.uid for each in matched if is_owed_a_hold(revocation, each, now)}
+    return tuple(sorted(owed.union(unseen))[:MAX_PENDING_HOLDS])
+
+
 def _completion(
-    revocation: MCPRevocation, all_of_them: Sequence[Standing], failing: Sequence[Standing]
+    revocation: MCPRevocation, all_of_them: Sequence[Standing], failing: Sequence[Standing], pending: int
 ) -> Verdict:
+    """`pending` is how many holds are not recorded; one that was born since takes no completion back."""
     total = len(all_of_them)
     left = [each for each in all_of_them if not each.is_ended or not each.has_no_secret]
-    if not total:
+    is_recorded = not pending or _was_complete(revocation)
+    if not total and is_recorded:
         return (
             ConditionStatus.TRUE,
             Reason.NOTHING_MATCHED,
             "no connection matches; new ones are born revoked",
         )
-    if left:
+    if left or not is_recorded:
         verified = sum(each.is_verified for each in all_of_them)
         done = f"{verified} of {total} connections are verified dead"
         if verified == total:
@@ -165,18 +118,30 @@ def _completion(
     return ConditionStatus.TRUE, Reason.VERIFIED, f"everything of {total} connections is verified dead"
 
 
+def _unreadable(keys: Sequence[str]) -> Verdict:
+    return (
+        ConditionStatus.FALSE,
+        Reason.INVALID_SPEC,
+        f"all that is known to match is done; {len(keys)} connections cannot be read by this version, so whether "
+        f"they match nobody knows, first {keys[0]}",
+    )
+
+
 def _failure(each: Standing) -> RevocationFailure:
     backoff = each.connection.status.backoff
     told = next((c.message for c in each.connection.status.conditions if c.type == "Reconciling"), "")
-    return RevocationFailure(
-        connection=each.connection.key,
-        reason=backoff.reason if backoff else Reason.REVOCATION_PENDING,
-        message=told[:512],
-    )
+    reason = backoff.reason if backoff else Reason.REVOCATION_PENDING
+    if each.is_lost and backoff is None:
+        reason, told = Reason.LEDGER_LOST, "its status was lost: nobody knows what of it is alive"
+    return RevocationFailure(connection=each.connection.key, reason=reason, message=told[:512])
 
 
 def _until(all_of_them: Iterable[Standing]) -> datetime | None:
     return max((each.until for each in all_of_them if each.until is not None), default=None)
+
+
+def _unread(unreadable: Sequence[str]) -> str:
+    return f"unknown: {len(unreadable)} cannot be read" if unreadable else ""
 
 
 def _residual(all_of_them: Sequence[Standing]) -> str:
@@ -191,8 +156,14 @@ def _since(before: datetime | None, holds: bool, now: datetime) -> datetime | No
     return (before or whole_seconds(now)) if holds else None
 
 
-def _over(revocation: MCPRevocation, now: datetime) -> MCPRevocationStatus:
-    before, lift = revocation.status, revocation.spec.lift
+def _was_complete(revocation: MCPRevocation) -> bool:
+    was = next((each for each in revocation.status.conditions if each.type == "Complete"), None)
+    return was is not None and was.status is ConditionStatus.TRUE
+
+
+def _over(revocation: MCPRevocation, now: datetime, pending: tuple[str, ...]) -> MCPRevocationStatus:
+    before = revocation.status.model_copy(update={"pending_holds": pending})
+    lift = revocation.spec.lift
     if before.lifted_time is not None:
         return before
     enforced = (

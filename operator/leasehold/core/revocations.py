@@ -2,7 +2,8 @@
 revocation that cannot be read denies everything.
 
 A hold remembers each revocation that matched, so that neither an edit of the connection nor the deletion of the
-revocation frees it: only a lift does, and, unless the revocation said Resume, an approval after the lift."""
+revocation frees it: only a lift does, and, unless the revocation said Resume, an approval after the lift. Until a
+hold is written, the revocation's own status remembers the match."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -10,7 +11,9 @@ from datetime import datetime, timedelta
 from leasehold.api.base import whole_seconds
 from leasehold.api.connection import LedgerEntry, MCPConnection
 from leasehold.api.hold import MAX_HOLDS, Hold, OnLift
+from leasehold.api.names import FINALIZER
 from leasehold.api.revocation import MCPRevocation, RevocationTarget
+from leasehold.core import ledger
 from leasehold.core.facts import RevocationFact
 
 Revocations = tuple[RevocationFact, ...]
@@ -96,18 +99,35 @@ def holds_now(
     matched_by: frozenset[str] = frozenset(),
     approved_time: datetime | None = None,
 ) -> tuple[Hold, ...]:
-    """The holds as they have to be: a new one for each new match, and none whose end has come.
+    """The holds as they have to be: one for each match, also where its revocation was lifted before anybody could
+    write the hold, and none whose end has come.
 
     `approved_time` is when the newest approval that counts was given.
     """
     facts = {fact.uid: fact for fact in revocations}
     kept = [_followed(hold, facts.get(hold.uid), now) for hold in connection.status.holds]
+    denied = {each.metadata.uid for each in denying(revocations, connection, registered_url, now, matched_by)}
+    missing = (denied | matched_by) - {hold.uid for hold in kept}
     new = [
-        _hold(revocation, now)
-        for revocation in denying(revocations, connection, registered_url, now, matched_by)
-        if all(hold.uid != revocation.metadata.uid for hold in kept)
+        _followed(_hold(revocation, now), facts[revocation.metadata.uid], now)
+        for revocation in readable(revocations)
+        if revocation.metadata.uid in missing
     ]
-    return tuple([*(hold for hold in kept if not _is_through(hold, approved_time)), *new][:MAX_HOLDS])
+    return tuple([hold for hold in (*kept, *new) if not _is_through(hold, approved_time)][:MAX_HOLDS])
+
+
+def is_owed_a_hold(revocation: MCPRevocation, connection: MCPConnection, now: datetime) -> bool:
+    """Whether a connection, which the revocation has matched, does not carry the hold yet that it has to."""
+    if any(hold.uid == revocation.metadata.uid for hold in connection.status.holds):
+        return False
+    if ledger.is_gone(connection, FINALIZER):
+        return False
+    if not is_over(revocation, now):
+        return True
+    fact = RevocationFact(revocation.metadata.name, revocation.metadata.uid, revocation)
+    approval = connection.status.approval
+    hold = _followed(_hold(revocation, now), fact, now)
+    return not _is_through(hold, approval.time if approval is not None else None)
 
 
 def _hold(revocation: MCPRevocation, now: datetime) -> Hold:
@@ -138,11 +158,12 @@ def _is_through(hold: Hold, approved_time: datetime | None) -> bool:
     return approved_time is not None and approved_time > hold.lifted_time
 
 
-def let_go(holds: tuple[Hold, ...], entry: LedgerEntry) -> tuple[Hold, ...]:
-    """The holds when a generation leaves the ledger without being proven dead: how long it may go on working."""
+def let_go(holds: tuple[Hold, ...], entry: LedgerEntry | None) -> tuple[Hold, ...]:
+    """The holds when a generation leaves the ledger without being proven dead: how long it may go on working.
+    None: a ledger that is lost, and nobody knows what it named."""
 
     def remembering(hold: Hold) -> Hold:
-        if entry.expiry_time is None:
+        if entry is None or entry.expiry_time is None:
             return hold.model_copy(update={"without_end": True})
         until = max(entry.expiry_time, hold.residual_time or entry.expiry_time)
         return hold.model_copy(update={"residual_time": until})

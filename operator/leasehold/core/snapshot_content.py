@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from leasehold.api.base import ObjectMeta
-from leasehold.api.profile import CapturedSurface
+from leasehold.api.profile import CapturedSurface, SurfaceSource
 from leasehold.api.reasons import Reason
 from leasehold.api.snapshot import (
     MAX_SURFACE_LENGTH,
@@ -37,7 +37,9 @@ class UnfitSnapshot(ValueError):
     """What an object holds is not the surface that its digest names."""
 
 
-def snapshot_of(profile: str, probed: Probed, captured: datetime) -> MCPToolSnapshot:
+def snapshot_of(
+    profile: str, probed: Probed, captured: datetime, source: SurfaceSource = SurfaceSource.PROBED
+) -> MCPToolSnapshot:
     """The snapshot of a surface.
 
     :raises NeedsPerson: it is too large for one object
@@ -57,6 +59,7 @@ def snapshot_of(profile: str, probed: Probed, captured: datetime) -> MCPToolSnap
         spec=MCPToolSnapshotSpec(
             profile=profile,
             surface_digest=digest,
+            source=source,
             captured_time=captured,
             identity=identity_of(probed),
             tools=len(surface.tools),

@@ -4,10 +4,14 @@ dropped before it is compared can change unseen."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from leasehold.core.canonical_json import canonical_json, digest_of
 from leasehold.core.surface_facets import normal_tool
 from leasehold.core.wire_json import JsonObject
+
+STDIO_ORIGIN: Final = "stdio:"
+"""The origin of a server that is a command."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,9 @@ class Identity:
     """Who exposed a surface, as seen from outside; together with `server_info` and `era` of the surface it is
     compared apart from the digest.
 
-    `origin` is scheme, host and port, as in `https://mcp.example.com`. `tls_issuer` is the organisation (O) of
-    the issuer of the server's certificate; None without TLS, or where the issuer names no organisation.
+    `origin` is scheme, host and port, as in `https://mcp.example.com`, or `stdio:`. `tls_issuer` is the
+    organisation (O) of the issuer of the server's certificate; None without TLS, or where the issuer names no
+    organisation.
     """
 
     origin: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from leasehold.core.drift import SERVER, Finding, FindingKind, in_order
@@ -25,6 +25,7 @@ class _Listing:
     """How the objects of one list are compared. `named_by` is the field that tells them apart."""
 
     path: str
+    of: Callable[[Surface], Sequence[JsonObject]]
     named_by: str
     added: Callable[[JsonObject], FindingKind]
     removed: FindingKind
@@ -45,6 +46,7 @@ def _other_findings(
 
 _TOOLS: Final = _Listing(
     "/tools",
+    attrgetter("tools"),
     "name",
     _added_tool,
     FindingKind.TOOL_REMOVED,
@@ -53,6 +55,7 @@ _TOOLS: Final = _Listing(
 )
 _PROMPTS: Final = _Listing(
     "/prompts",
+    attrgetter("prompts"),
     "name",
     lambda _: FindingKind.PROMPT_ADDED,
     FindingKind.PROMPT_REMOVED,
@@ -60,11 +63,13 @@ _PROMPTS: Final = _Listing(
 )
 _RESOURCE_TEMPLATES: Final = _Listing(
     "/resourceTemplates",
+    attrgetter("resource_templates"),
     "uriTemplate",
     lambda _: FindingKind.RESOURCE_TEMPLATE_ADDED,
     FindingKind.RESOURCE_TEMPLATE_REMOVED,
     partial(_other_findings, FindingKind.RESOURCE_TEMPLATE_CHANGED),
 )
+_LISTINGS: Final = (_TOOLS, _PROMPTS, _RESOURCE_TEMPLATES)
 _SERVER_FIELDS: Final = {
     "instructions": FindingKind.INSTRUCTIONS_CHANGED,
     "capabilities": FindingKind.CAPABILITY_CHANGED,
@@ -84,11 +89,37 @@ def compare_surfaces(old: Surface, new: Surface) -> tuple[Finding, ...]:
     return in_order(
         (
             *_server_findings(texts, old, new),
-            *_list_findings(texts, _TOOLS, old.tools, new.tools),
-            *_list_findings(texts, _PROMPTS, old.prompts, new.prompts),
-            *_list_findings(texts, _RESOURCE_TEMPLATES, old.resource_templates, new.resource_templates),
+            *(
+                found
+                for each in _LISTINGS
+                for found in _list_findings(texts, each, each.of(old), each.of(new))
+            ),
         )
     )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One thing as it was and as it is, where these differ; None: it was not there, or is not any more."""
+
+    section: str
+    name: str
+    old: JsonObject | None
+    new: JsonObject | None
+
+
+def sizes(surface: Surface) -> dict[str, int]:
+    """How many things are in each section, by its name in a path."""
+    return {each.path.removeprefix("/"): len(each.of(surface)) for each in _LISTINGS}
+
+
+def pairs_that_differ(old: Surface, new: Surface) -> Iterator[Pair]:
+    """The tools, prompts and templates that `compare_surfaces` finds something in, whole."""
+    for listing in _LISTINGS:
+        was, now = _by_name(listing, listing.of(old)), _by_name(listing, listing.of(new))
+        for name in sorted(was.keys() | now.keys()):
+            for before, after in _pairs(was.get(name, ()), now.get(name, ())):
+                yield Pair(listing.path.removeprefix("/"), name, before, after)
 
 
 def compare_servers(old: Saved, new: Saved) -> tuple[Finding, ...]:

@@ -48,6 +48,12 @@ def to_saved(surface: Surface, identity: Identity) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
+def to_patch(saved: str) -> str:
+    """The change to a profile that supplies a saved surface: YAML for Git, or for `kubectl patch --patch-file`."""
+    lines = "".join(f"    {line}\n" for line in saved.splitlines())
+    return f"spec:\n  suppliedSurface: |\n{lines}"
+
+
 def from_saved(data: bytes) -> Saved:
     """What a saved surface holds, or a listing as `tools/list` answers it: `{"tools": [...]}`.
 

@@ -22,3 +22,8 @@ def shortened(text: str, limit: int) -> str:
     head = line[: limit - 1]
     word_end = head.rfind(" ")
     return (head[:word_end] if word_end > limit // 2 else head).rstrip() + "…"
+
+
+def words(text: str) -> frozenset[str]:
+    """A set of words, written as one text."""
+    return frozenset(text.split())

@@ -3,17 +3,18 @@
 What a revocation denies, the fences and decisions find by themselves; this only makes it fast, and tells."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
 from leasehold.api.connection import MCPConnection
 from leasehold.api.revocation import MCPRevocation
 from leasehold.core.faults import Conflict, Fault, Vanished
-from leasehold.core.revocation_status import Seen, revocation_status
+from leasehold.core.revocation_standing import Seen
 from leasehold.core.revocations import is_over, matches, readable
 from leasehold.engine.inventory import Inventory, version_of
 from leasehold.engine.report import Reporter
+from leasehold.engine.revocation_reports import RevocationReports
 from leasehold.engine.revocations import RevocationBook
 from leasehold.engine.revoke import Revoker
 from leasehold.engine.secrets import Secrets
@@ -50,12 +51,13 @@ class Breakglass:
         self._clock = clock
         self._secrets = secrets
         self._sweep = Sweep(secrets, inventory, revoker)
-        self._seen = Seen(
+        seen = Seen(
             is_struck=revoker.is_struck,
             is_dead=revoker.is_known_dead,
             has_no_secret=secrets.is_deleted,
             is_surveyed=self._is_surveyed,
         )
+        self._reports = RevocationReports(cluster, inventory, book, reporter, clock, seen, self._matched_by)
         self._members: dict[str, set[str]] = {}
         self._surveyed: dict[str, set[str]] = {}
         self._unreadable: set[str] = set()
@@ -100,6 +102,7 @@ class Breakglass:
 
     def connection_gone(self, connection: MCPConnection) -> None:
         """Nothing of it counts any more."""
+        self._reports.connection_gone(connection)
         self._book.forget(connection)
         self._revoker.forget(connection.status.ledger)
         self._secrets.forget(connection)
@@ -129,7 +132,9 @@ class Breakglass:
             self._changed.clear()
             for revocation in list(readable(self._book.known)):
                 try:
-                    await self._report(revocation)
+                    await self._reports.write(revocation.metadata.uid)
+                except (Conflict, Vanished):
+                    self._look.set()
                 except Fault as fault:
                     log.warning(
                         "status of a revocation not written", object=revocation.key, reason=fault.reason
@@ -143,6 +148,7 @@ class Breakglass:
         for task in self._sweeps:
             task.cancel()
         await asyncio.gather(*self._sweeps, return_exceptions=True)
+        await self._reports.stop()
 
     def _take_up(self) -> None:
         """Something began or ended: new ones sweep what they match, and whoever was held looks again."""
@@ -168,11 +174,15 @@ class Breakglass:
             self._join(revocation, connection)
         matched = list(self._connections(self._members[revocation.metadata.uid]))
         self._reporter.revocation_begins(revocation, len(matched))
-        carried = self._sweep.run(matched, lambda: self._survey(revocation, matched), self._follow)
-        task = asyncio.get_running_loop().create_task(carried)
+        task = asyncio.get_running_loop().create_task(self._carry_out(revocation, matched))
         self._sweeps.add(task)
         task.add_done_callback(self._swept)
         self._hold_back(True)
+
+    async def _carry_out(self, revocation: MCPRevocation, matched: Sequence[MCPConnection]) -> None:
+        await self._reports.record(revocation, len(matched))
+        matched = [newest for each in matched if (newest := self._newest(each)) is not None]
+        await self._sweep.run(matched, lambda: self._survey(revocation, matched), self._follow)
 
     def _swept(self, task: asyncio.Task[None]) -> None:
         self._sweeps.discard(task)
@@ -218,22 +228,27 @@ class Breakglass:
         now = self._clock.now()
         return [each for each in readable(self._book.known) if now is not None and not is_over(each, now)]
 
-    def _connections(self, keys: Iterable[str]) -> Iterable[MCPConnection]:
+    def _connections(self, keys: Iterable[str]) -> Sequence[MCPConnection]:
         found = (self._inventory.connections.get(key) for key in sorted(keys))
         return [connection for connection in found if connection is not None]
 
-    async def _report(self, revocation: MCPRevocation) -> None:
-        now = self._clock.now()
-        if now is None:
-            return
-        matched = self._connections(self._members.get(revocation.metadata.uid, ()))
-        status = revocation_status(revocation, matched, self._seen, now)
-        if status == revocation.status:
-            return
-        try:
-            written = await self._cluster.put_status(revocation.model_copy(update={"status": status}))
-        except (Conflict, Vanished):
-            self._look.set()
-            return
-        self._book.took(written)
-        self._reporter.revocation_reported(written, before=revocation.status)
+    def _newest(self, connection: MCPConnection) -> MCPConnection | None:
+        """Its ledger may have gone on; None where it is gone."""
+        held = self._inventory.connections.get(connection.key)
+        return held if held is not None and held.metadata.uid == connection.metadata.uid else None
+
+    def _matched_by(self, revocation: MCPRevocation) -> Sequence[MCPConnection]:
+        """Whom it has matched, also as another leader has recorded it; of one that is over, who may lack a hold."""
+        uid, pending = revocation.metadata.uid, set(revocation.status.pending_holds)
+        if uid not in self._members:
+            if not pending and revocation.status.lifted_time is not None:
+                return ()
+            return [each for each in self._inventory.connections if uid in self._book.matched_by(each)]
+        members = self._connections(self._members[uid])
+        if pending - {each.metadata.uid for each in members}:
+            joining = [each for each in self._inventory.connections if each.metadata.uid in pending]
+            for connection in joining:
+                self._join(revocation, connection)
+            self._wake(joining)
+            members = self._connections(self._members[uid])
+        return members

@@ -94,6 +94,7 @@ class Gatherer:
             rivals=inventory.rivals(connection),
             revocations=self._book.known,
             matched_by=self._book.matched_by(connection),
+            recorded_by=self._book.recording(connection),
             look=await self._uses.look(connection, now),
         )
         return replace(observed, drift=await self._drift(observed))

@@ -76,6 +76,7 @@ class Shelf(Generic[R]):
 
     def remove(self, key: str, version: int) -> R | None:
         """Forget a deleted object, unless a newer one has its name."""
+        self.unreadable.pop(key, None)
         held = self._objects.get(key)
         if held is None or version_of(held.metadata.resource_version) > version:
             return None

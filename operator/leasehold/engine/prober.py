@@ -2,31 +2,31 @@
 but other probes.
 
 Only a server that was read to its end changes what is known of it. Whatever else happens keeps the last surface and
-is told by the profile's Reachable condition: a failed probe is never drift, and never its end. The snapshot is
-created before the status names it, so after a crash there is at most one too many, which is collected."""
+is told by the profile's Reachable condition: a failed probe is never drift, and never its end. A command is not
+probed: what its profile supplies is taken in instead, and Reachable says that nobody has looked."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import structlog
 
-from leasehold.api.base import ConditionStatus, whole_seconds
+from leasehold.api.base import ConditionStatus
 from leasehold.api.profile import MCPServerProfile, Transport
 from leasehold.api.reasons import Reason
 from leasehold.api.snapshot import MCPToolSnapshot
 from leasehold.core import deadlines
-from leasehold.core.captured import Verdict, after_probe, reachable_of
-from leasehold.core.faults import Conflict, Fault, OutcomeUnknown, TryLater, Vanished
+from leasehold.core.captured import Verdict, reachable_of
+from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.core.snapshot_content import snapshot_of
+from leasehold.core.supplied import supplied_snapshot
+from leasehold.engine.captures import Captures
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.probe_target import ProbeTargets
 from leasehold.engine.queue import Lane, WorkQueue
 from leasehold.engine.report import Reporter
 from leasehold.engine.snapshots import Snapshots
-from leasehold.ports import Catalog, Clock, Cluster
+from leasehold.ports import Catalog
 
 SOON_SECONDS: Final = 3.0
 """What is new, or was edited, is probed within this time."""
@@ -40,12 +40,22 @@ FIRST_CREDENTIAL_RETRY_SECONDS: Final = 5.0
 
 LONGEST_CREDENTIAL_RETRY_SECONDS: Final = 300.0
 COLLECT_SECONDS: Final = 3600.0
-WRITES: Final = 4
 GARBAGE: Final = "garbage:"
 _NOT_ITS_FAULT: Final = frozenset(
     {Reason.NO_CREDENTIAL, Reason.INVALID_SPEC, Reason.CLUSTER_UNAVAILABLE, Reason.CONFLICT}
 )
 """Why nothing is known of the server at all."""
+
+NOTHING_SUPPLIED: Final[Verdict] = (
+    ConditionStatus.UNKNOWN,
+    Reason.NOT_PROBEABLE,
+    "a command is not probed, and spec.suppliedSurface is empty",
+)
+SUPPLIED: Final[Verdict] = (
+    ConditionStatus.UNKNOWN,
+    Reason.NOT_PROBEABLE,
+    "a command is not probed; its surface is the one in spec.suppliedSurface",
+)
 
 log = structlog.get_logger(__name__)
 
@@ -57,28 +67,25 @@ class _Seen:
 
 
 class Prober:
-    """Probes every profile that has a URL; `changed` is told of a profile whose users have to be looked at."""
+    """Probes every profile that has a URL, and takes in what the others supply."""
 
     def __init__(
         self,
-        cluster: Cluster,
         catalog: Catalog,
         inventory: Inventory,
+        targets: ProbeTargets,
+        captures: Captures,
         snapshots: Snapshots,
         reporter: Reporter,
-        clock: Clock,
-        changed: Callable[[MCPServerProfile], None],
         *,
         workers: int,
     ) -> None:
-        self._cluster = cluster
         self._catalog = catalog
         self._inventory = inventory
-        self._targets = ProbeTargets(cluster, inventory)
+        self._targets = targets
+        self._captures = captures
         self._snapshots = snapshots
         self._reporter = reporter
-        self._clock = clock
-        self._changed = changed
         self._workers = workers
         self._loop = asyncio.get_running_loop()
         self._queue = WorkQueue(self._loop, lambda _: Lane.PROBE)
@@ -152,9 +159,7 @@ class Prober:
         if profile is None:
             return None
         if profile.spec.transport is Transport.STDIO:
-            verdict = (ConditionStatus.UNKNOWN, Reason.NOT_PROBEABLE, "a Stdio server is never probed")
-            await self._write(profile, None, verdict)
-            return None
+            return await self._take_in(profile)
         try:
             captured = await self._capture(profile)
         except Fault as fault:
@@ -162,28 +167,32 @@ class Prober:
         self._failures.pop(key, None)
         self._reporter.metrics.probed(key, "ok")
         told = (ConditionStatus.TRUE, Reason.CAPTURED, "the server was read to its end")
-        with self._snapshots.kept(captured.metadata.name):
-            await self._snapshots.keep(captured)
-            is_new = await self._write(profile, captured, told)
-        if is_new:
-            await self._snapshots.collect()
+        await self._captures.took(profile, captured, told)
         return _interval(profile)
 
     async def _capture(self, profile: MCPServerProfile) -> MCPToolSnapshot:
         probed = await self._catalog.probe(await self._targets.target_of(profile))
-        return await asyncio.to_thread(snapshot_of, profile.metadata.name, probed, self._now())
+        return await asyncio.to_thread(snapshot_of, profile.metadata.name, probed, self._captures.now())
 
-    def _now(self) -> datetime:
-        now = self._clock.now()
-        if now is None:
-            raise TryLater(Reason.CLUSTER_UNAVAILABLE, "the API server's time is not known yet")
-        return whole_seconds(now)
+    async def _take_in(self, profile: MCPServerProfile) -> float | None:
+        """What is supplied for a command; another edit alone makes an unfit one fit."""
+        try:
+            supplied = await asyncio.to_thread(supplied_snapshot, profile, self._captures.now())
+        except NeedsPerson as fault:
+            verdict = (ConditionStatus.UNKNOWN, fault.reason, fault.message)
+            await self._captures.found_nothing(profile, verdict)
+            return None
+        if supplied is None:
+            await self._captures.found_nothing(profile, NOTHING_SUPPLIED)
+            return None
+        await self._captures.took(profile, supplied, SUPPLIED)
+        return _interval(profile)
 
     async def _failed(self, profile: MCPServerProfile, fault: Fault) -> float:
         self._reporter.metrics.probed(profile.key, fault.reason.value)
         unknown = fault.reason in _NOT_ITS_FAULT
         status = ConditionStatus.UNKNOWN if unknown else ConditionStatus.FALSE
-        await self._write(profile, None, (status, fault.reason, fault.message))
+        await self._captures.found_nothing(profile, (status, fault.reason, fault.message))
         failures = self._failures[profile.key] = self._failures.get(profile.key, 0) + 1
         waits = fault.reason is Reason.NO_CREDENTIAL
         first = FIRST_CREDENTIAL_RETRY_SECONDS if waits else FIRST_RETRY_SECONDS
@@ -193,51 +202,9 @@ class Prober:
         seed = f"{profile.metadata.uid}/{failures}/probe"
         return min(max(seconds, asked or 0.0), longest) * (1 - deadlines.jitter(seed) / 4)
 
-    async def _write(
-        self, probed: MCPServerProfile, captured: MCPToolSnapshot | None, verdict: Verdict
-    ) -> bool:
-        """Note what came of a probe; whether the surface is another one than before.
-
-        :raises Fault: it could not be written
-        """
-        for _ in range(WRITES):
-            held = self._inventory.profiles.get(probed.key)
-            if held is None or _spec_of(held) != _spec_of(probed):
-                return False  # it was asked for something else by now, and is probed again
-            status = after_probe(held, captured, verdict, self._now())
-            if status == held.status:
-                return False
-            try:
-                answered = await self._cluster.put_status(held.model_copy(update={"status": status}))
-            except (Conflict, OutcomeUnknown):
-                fresh = await self._cluster.get(MCPServerProfile, held.metadata.name)
-                if fresh is not None:
-                    self._inventory.put(fresh)
-                continue
-            except Vanished:
-                return False
-            self._inventory.put(answered)
-            return self._tell(held, answered)
-        raise Conflict(f"the status of {probed.key} changes faster than it can be written")
-
-    def _tell(self, before: MCPServerProfile, after: MCPServerProfile) -> bool:
-        was, now = before.status.surface, after.status.surface
-        condition = reachable_of(after)
-        is_new = now is not None and (was is None or was.digest != now.digest)
-        if is_new and now is not None:
-            self._reporter.captured(after, now.digest, now.tools)
-        elif condition is not None and condition.status is not ConditionStatus.TRUE:
-            self._reporter.not_probed(after, condition.reason, condition.message)
-        self._changed(after)
-        return is_new
-
 
 def _interval(profile: MCPServerProfile) -> float:
     """Jittered by its UID, so that many profiles of one file do not ask at once for ever."""
     probe = profile.spec.probe
     seconds = float(probe.interval_seconds) if probe is not None else 21600.0
     return seconds * (1 - deadlines.jitter(f"{profile.metadata.uid}/probe") / 10)
-
-
-def _spec_of(profile: MCPServerProfile) -> _Seen:
-    return _Seen(profile.metadata.uid, profile.metadata.generation)

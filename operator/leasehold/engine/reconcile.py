@@ -4,8 +4,10 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from leasehold.api.base import Condition, whole_seconds
-from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
+from leasehold.api.connection import Assurance, EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
@@ -27,6 +29,8 @@ from leasehold.engine.service_accounts import ServiceAccounts
 from leasehold.engine.usage import UseWatch
 from leasehold.engine.work import LostRace, Work
 from leasehold.ports import Cluster
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Reconciler:
 
         :raises Fault: nothing could be read or written; nothing is lost, and the pass is to be repeated
         """
-        if is_gone(connection):
+        if ledger.is_gone(connection, FINALIZER):
             return Again(None)
         observed = await self._gatherer.observe(connection)
         plan = decide(observed)
@@ -101,6 +105,11 @@ class Reconciler:
                 await work.commit()  # what one look has found is on record before anything ends by it
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
+                if set(work.connection.metadata.finalizers) - {
+                    FINALIZER
+                }:  # it stays, and has to say what is so
+                    work.status = project(self._afterwards(observed, work), fault)
+                    await work.commit()
                 self.released.add(connection.metadata.uid)
                 await work.release()
                 self._forget_what_left(connection, work)
@@ -120,6 +129,8 @@ class Reconciler:
         self._report(connection, work)
         if _has_drifted_anew(connection.status, work.connection.status):
             self._reporter.drifted(work.connection, observed.drift.paths if observed.drift else ())
+        if _is_asserted_anew(connection.status, work.connection.status):
+            self._reporter.asserted_by_git(work.connection)
         if again or _changed_meanwhile(observed.connection, work.connection):
             return AT_ONCE
         following = self._next(replace(after, connection=work.connection), decided_at=observed.now)
@@ -143,6 +154,8 @@ class Reconciler:
             raise
         except Fault as stopped:
             return stopped, False
+        if o.must_be_held_first and (plan.endings or plan.delete_secret):
+            await self._record_holds(work)
         fault = await self._end(work, plan.endings, o)
         if plan.abandon is not None:
             self._abandon(work, plan.abandon)
@@ -161,6 +174,16 @@ class Reconciler:
         except Fault as stopped:
             fault = fault or stopped
         return fault, again
+
+    async def _record_holds(self, work: Work) -> None:
+        """Whoever leaves the target once its credential is dead has to find the hold written, also after a crash.
+        Where it cannot be written, the credential ends all the same."""
+        try:
+            await work.commit()
+        except (LostRace, Vanished):
+            raise
+        except Fault as fault:
+            log.warning("revoked before its hold is written", object=work.connection.key, why=fault.message)
 
     async def _adopt(self, work: Work, o: Observation, entry: LedgerEntry) -> None:
         """A published generation whose mint nobody recorded as over."""
@@ -202,6 +225,7 @@ class Reconciler:
             work.let_go(entry)
             self._reporter.abandoned(work.connection, entry, why)
         if not work.ledger:
+            work.let_go(None)
             self._reporter.abandoned(work.connection, None, why)
         work.set_ledger((), max(work.status.last_generation, 1))
 
@@ -264,16 +288,6 @@ class Reconciler:
         return Again(None if due is None else max(due - o.now, timedelta(0)))
 
 
-def is_gone(connection: MCPConnection) -> bool:
-    """Only other people's finalizers hold it, and nothing of ours is alive."""
-    metadata = connection.metadata
-    return (
-        metadata.deletion_timestamp is not None
-        and FINALIZER not in metadata.finalizers
-        and not connection.status.ledger
-    )
-
-
 def _published(status: MCPConnectionStatus) -> int:
     present = ledger.current(status.ledger)
     return present.generation if present is not None else 0
@@ -295,6 +309,11 @@ def _has_drifted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -
         return False
     told = (now.live_digest, now.approved_digest, now.level)
     return was is None or told != (was.live_digest, was.approved_digest, was.level)
+
+
+def _is_asserted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:
+    was, now = before.surface_approval, after.surface_approval
+    return now is not None and now.assurance is Assurance.ASSERTED_BY_GIT and was != now
 
 
 def _is_over(work: Work, plan: Plan) -> bool:

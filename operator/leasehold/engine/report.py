@@ -6,8 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from leasehold.api.base import Condition
-from leasehold.api.connection import LedgerEntry, MCPConnection, MCPConnectionStatus, ReviewRecord
-from leasehold.api.profile import MCPServerProfile
+from leasehold.api.connection import (
+    Assurance,
+    LedgerEntry,
+    MCPConnection,
+    MCPConnectionStatus,
+    ReviewRecord,
+)
+from leasehold.api.profile import CapturedSurface, MCPServerProfile, SurfaceSource
 from leasehold.api.reasons import Reason
 from leasehold.api.review import Decision, MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
@@ -63,7 +69,8 @@ class Reporter:
     def minted(self, connection: MCPConnection, entry: LedgerEntry, reason: Reason) -> None:
         """A generation was minted and published."""
         self.metrics.minted("succeeded", reason, entry.type)
-        action = AuditAction.MINT if reason is Reason.FIRST_MINT else AuditAction.ROTATE
+        follows = reason not in (Reason.FIRST_MINT, Reason.REISSUE)
+        action = AuditAction.ROTATE if follows else AuditAction.MINT
         self._record(action, AuditPhase.RESULT, AuditOutcome.SUCCEEDED, connection, entry, reason)
         self._events.record(connection, reason, _issued(entry))
 
@@ -178,6 +185,7 @@ class Reporter:
             verdict.reason,
             review.spec.comment if verdict.counts else verdict.message,
             actor=review.spec.reviewer,
+            assurance=assurance,
         )
         if not verdict.counts:
             self._events.record(review, verdict.reason, verdict.message)
@@ -186,9 +194,30 @@ class Reporter:
                 connection, Reason.APPROVED, f"approved by {review.spec.reviewer} ({assurance})"
             )
 
-    def captured(self, profile: MCPServerProfile, digest: str, tools: int) -> None:
-        """A server exposes another surface than before."""
-        self._events.record(profile, Reason.CAPTURED, f"the server exposes {digest}, with {tools} tools")
+    def asserted_by_git(self, connection: MCPConnection) -> None:
+        """What the server exposes counts as approved, for the profile says so."""
+        approval = connection.status.surface_approval
+        if approval is None:
+            return
+        self.metrics.reviewed(Decision.APPROVE.value, approval.assurance.value, Reason.ASSERTED_BY_GIT)
+        self._record(
+            AuditAction.APPROVE,
+            AuditPhase.RESULT,
+            AuditOutcome.SUCCEEDED,
+            connection,
+            None,
+            Reason.ASSERTED_BY_GIT,
+            f"the profile's approvedSurface is {approval.digest}",
+            assurance=approval.assurance,
+        )
+
+    def captured(self, profile: MCPServerProfile, surface: CapturedSurface) -> None:
+        """A server exposes another surface than before, or somebody says so of a command."""
+        is_supplied = surface.source is SurfaceSource.SUPPLIED
+        reason, says = (Reason.SUPPLIED, "is said to expose") if is_supplied else (Reason.CAPTURED, "exposes")
+        self._events.record(
+            profile, reason, f"the server {says} {surface.digest}, with {surface.tools} tools"
+        )
 
     def not_probed(self, profile: MCPServerProfile, reason: Reason, message: str) -> None:
         """A server could not be read."""
@@ -322,6 +351,7 @@ class Reporter:
         message: str = "",
         actor: str = "leasehold",
         drift: AuditDrift | None = None,
+        assurance: Assurance | None = None,
     ) -> None:
         now = self._clock.now()
         if now is None:
@@ -344,6 +374,7 @@ class Reporter:
                 message=message,
                 actor=actor,
                 drift=drift,
+                assurance=assurance,
             )
         )
 

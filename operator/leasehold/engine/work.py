@@ -79,8 +79,9 @@ class Work:
         """Change what revocations leave on the connection."""
         self.status = self.status.model_copy(update={"holds": holds})
 
-    def let_go(self, entry: LedgerEntry) -> None:
-        """A generation leaves the ledger, and nobody has seen it dead: its holds remember that."""
+    def let_go(self, entry: LedgerEntry | None) -> None:
+        """A generation leaves the ledger, or what a lost one named is given up, and nobody has seen it dead: the
+        holds remember that."""
         self.set_holds(revocations.let_go(self.status.holds, entry))
 
     def outlives(self, residual: datetime | None) -> None:
