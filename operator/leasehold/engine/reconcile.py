@@ -268,7 +268,7 @@ class Reconciler:
         was, ready = _condition(before.status, "Ready"), _condition(now.status, "Ready")
         if ready is not None and was is not None and denies(was) and not denies(ready):
             approval = now.status.approval if now.status.approval != before.status.approval else None
-            self._reporter.restored(now, was, approval)
+            self._reporter.restored(now, was, ready, approval)
         if ready is None or (was is not None and was.reason is ready.reason):
             return
         published = _published(now.status) != _published(before.status)
