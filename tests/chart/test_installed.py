@@ -133,6 +133,8 @@ def test_a_release_mints_and_revokes_and_leaves_its_definitions_and_whatever_is_
             assert not works(cluster, secret)
             assert prepared.secret("support", "stopped") is None
             assert works(cluster, the_secret(prepared, kept))
+            ended_with, said = release.doctor()
+            assert ended_with == 0, said
         patch = ["patch", "mcpconnection", "kept", "--namespace=shop", "--type=merge", "--subresource=status"]
         assert refused(
             cluster, *patch, '--patch={"status":{"lastGeneration":7}}', said="Only Leasehold writes status"
@@ -178,6 +180,9 @@ def test_with_namespaces_the_rest_is_left_alone_until_an_upgrade_takes_it_in(clu
             assert untouched.metadata.finalizers == ()
             assert untouched.metadata.resource_version == outside.metadata.resource_version
             assert operator.metric("leasehold_fleet_connections", reason="Active") >= 1
+            ended_with, said = release.doctor("support", "shop")
+            assert ended_with == 0, said
+            assert release.doctor()[0] == 3, "it has no rights everywhere"
         before = definitions(cluster), prepared.find("support", "inside")
 
         release.upgrade({"replicas": 2})
