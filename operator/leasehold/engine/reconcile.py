@@ -105,9 +105,7 @@ class Reconciler:
                 await work.commit()  # what one look has found is on record before anything ends by it
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
-                if set(work.connection.metadata.finalizers) - {
-                    FINALIZER
-                }:  # it stays, and has to say what is so
+                if _others_keep_it(work.connection):  # it stays, and has to say what is so
                     work.status = project(self._afterwards(observed, work), fault)
                     await work.commit()
                 self.released.add(connection.metadata.uid)
@@ -286,6 +284,10 @@ class Reconciler:
             moments.append(self._accounts.check_due(o.connection, o.now))
         due = min((moment for moment in moments if moment is not None), default=None)
         return Again(None if due is None else max(due - o.now, timedelta(0)))
+
+
+def _others_keep_it(connection: MCPConnection) -> bool:
+    return bool(set(connection.metadata.finalizers) - {FINALIZER})
 
 
 def _published(status: MCPConnectionStatus) -> int:
