@@ -1,6 +1,7 @@
 """A kubeconfig means here what it means to kubectl."""
 
 import asyncio
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,38 @@ def test_a_login_program_that_fails_is_a_fault_and_not_nobody(
     with pytest.raises(NeedsPerson, match=r"context a of the kubeconfig: .*(returned 1|No such file)"):
         connected(path)
     assert caplog.messages == []
+
+
+def test_contexts_that_log_in_at_once_do_not_take_each_others_failure(tmp_path: Path) -> None:
+    def of(name: str, command: str, *arguments: str) -> Path:
+        program = {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": command,
+            "args": list(arguments),
+        }
+        return written(tmp_path / name, name, current=name, exec=program)
+
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": "alice"},
+    }
+    paths = [
+        of("a", "false"),
+        of("b", "sh", "-c", f"echo '{json.dumps(credential)}'"),
+        of("c", "sh", "-c", "exit 3"),
+    ]
+
+    async def all_at_once() -> list[Any]:
+        attempts = (Connection.from_context(read_context([path])) for path in paths)
+        return await asyncio.gather(*attempts, return_exceptions=True)
+
+    first, second, third = asyncio.run(all_at_once())
+    assert isinstance(first, NeedsPerson)
+    assert "context a of the kubeconfig: exec: process returned 1" in first.message
+    assert isinstance(second, Connection)
+    assert isinstance(third, NeedsPerson)
+    assert "context c of the kubeconfig: exec: process returned 3" in third.message
 
 
 @pytest.mark.parametrize(

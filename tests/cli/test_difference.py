@@ -95,6 +95,7 @@ def test_connections_that_share_a_difference_are_shown_with_it_once() -> None:
         (a_difference(FIRST, None), True, "nothing, so all that is exposed is shown"),
         (Difference(a_profile(), None, None, None), True, "never captured"),
         (Difference(None, None, None, None), True, "it does not exist"),
+        (Difference(None, None, None, None, "forbidden"), True, "it could not be read"),
     ],
 )
 def test_whether_a_person_has_to_look(difference: Difference, needed: bool, words: str) -> None:

@@ -18,17 +18,21 @@ from commands import Commands, Done
 from contract.worlds import RealPeople
 from controlplane.child import clean_environment
 from controlplane.waiting import wait_until
+from leasehold.api.base import ObjectMeta
 from leasehold.api.revocation import MCPRevocation
 from objects import a_connection, a_profile
 from shipped import MANIFESTS
 
 QUICK = ("--timeout", "1")
+PROFILE = "cli-orders-read"
 
 
 @pytest.fixture(scope="module")
 def claimed(people: RealPeople, namespace: str) -> Iterator[str]:
     """Two connections of the team, one of them labelled; the name of the namespace."""
-    people.create(a_connection("cli-orders", namespace=namespace, labels={"tier": "gold"}))
+    people.create(
+        a_connection("cli-orders", namespace=namespace, labels={"tier": "gold"}, spec={"profile": PROFILE})
+    )
     people.create(
         a_connection("cli-wiki", namespace=namespace, spec={"owner": {"user": "carol", "team": "wiki"}})
     )
@@ -201,7 +205,7 @@ def test_who_may_not_break_glass_is_told_so_in_the_servers_words(
 def test_a_target_is_matched_by_the_url_of_the_registered_profile(
     commands: Commands, people: RealPeople, claimed: str
 ) -> None:
-    people.create(a_profile())
+    people.create(a_profile().model_copy(update={"metadata": ObjectMeta(name=PROFILE)}))
     words = ("breakglass", "--reason", "a leak", "--context", "security", *QUICK)
     try:
         for url, said in (
@@ -211,7 +215,7 @@ def test_a_target_is_matched_by_the_url_of_the_registered_profile(
             shown = commands.run(*words, "--server-url", url, "-n", claimed, "-l", "tier", stdin="no\n")
             assert f"security: {said} now" in shown.err
     finally:
-        people.plane.kubectl("delete", "mcpserverprofile", "orders-read")
+        people.plane.kubectl("delete", "mcpserverprofile", PROFILE)
 
 
 def test_another_person_lifts_and_whoever_requested_it_does_not(

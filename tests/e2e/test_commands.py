@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from bindings import bind, may, unbind_everywhere
 from commands import Commands, Done, Door, door, second_cluster, write_contexts
+from controlplane.httpcall import call
 from controlplane.vaultsetup import setup_oidc_tokens
 from controlplane.waiting import wait_until
 from deployment import Deployment, Operator
@@ -32,7 +34,7 @@ def commands(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def elsewhere(deployment: Deployment, tmp_path: Path) -> Iterator[Door]:
-    """A second cluster, where nobody runs the operator."""
+    """A second cluster, without an operator."""
     with second_cluster(deployment.plane, tmp_path) as opened:
         yield opened
 
@@ -114,6 +116,28 @@ def test_what_cannot_be_revoked_is_named_with_until_when_it_may_work(
         end_of(deployment, commands, row["revocation"])
 
 
+def take_up_the_first_revocation(there: Door) -> None:
+    """Say of it what an operator would say who has no connection."""
+    path = f"{there.server}/apis/leasehold.dev/v1alpha1/mcprevocations"
+    bearer = {"Authorization": f"Bearer {there.token}"}
+
+    def created() -> Any:
+        return call("GET", path, headers=bearer, ca=there.ca).json()["items"]
+
+    revocation = wait_until(created, 60, "a revocation is created there")[0]
+    said = {
+        "type": "Complete",
+        "status": "True",
+        "reason": "NothingMatched",
+        "message": "no connection matches",
+    }
+    condition = {**said, "lastTransitionTime": revocation["metadata"]["creationTimestamp"]}
+    body = {**revocation, "status": {"conditions": [condition]}}
+    url = f"{path}/{revocation['metadata']['name']}/status"
+    written = call("PUT", url, headers=bearer, body=body, ca=there.ca)
+    assert written.status == 200, written.text
+
+
 def test_one_command_stops_it_in_every_cluster_that_can_be_told(
     deployment: Deployment, operator: Operator, commands: Commands, elsewhere: Door, tmp_path: Path
 ) -> None:
@@ -124,8 +148,12 @@ def test_one_command_stops_it_in_every_cluster_that_can_be_told(
     both = Commands(write_contexts(tmp_path / "both", doors))
     contexts = [word for name in doors for word in ("--context", name)]
     url = f"https://{claimed.connection.spec.profile}.tools.svc/mcp"
-    words = ["breakglass", "--server-url", url, "--reason", "a leak", "--yes", "--timeout", "20", *contexts]
-    done = both.run(*words, "-o", "json")
+    with ThreadPoolExecutor(1) as pool:
+        taken_up = pool.submit(take_up_the_first_revocation, elsewhere)
+        done = both.run(
+            "breakglass", "--server-url", url, "--reason", "a leak", "--yes", "-o", "json", *contexts
+        )
+        taken_up.result()
     found = rows(done)
     name = found["here"]["revocation"]
     try:
@@ -133,7 +161,7 @@ def test_one_command_stops_it_in_every_cluster_that_can_be_told(
         assert not works(deployment.plane, claimed.secret)
         assert {where: each["complete"] for where, each in found.items()} == {
             "here": "Verified",
-            "elsewhere": "not taken up",
+            "elsewhere": "NothingMatched",
             "nowhere": "failed",
         }
         assert "cannot be reached" in found["nowhere"]["message"]

@@ -66,13 +66,23 @@ def renewed(deployment: Deployment, claimed: Claim) -> str:
 
 
 def wait_used(deployment: Deployment, connection: MCPConnection, reason: str) -> MCPConnection:
-    def arrived() -> MCPConnection | None:
-        found = deployment.find(connection.metadata.namespace, connection.metadata.name)
-        return found if found is not None and condition(found, "Used").get("reason") == reason else None
+    def arrived() -> bool:
+        return condition(found(deployment, connection), "Used").get("reason") == reason
 
-    found = wait_until(arrived, LONG, f"{connection.key} is {reason}")
-    assert found is not None
-    return found
+    wait_until(arrived, LONG, f"{connection.key} is {reason}")
+    return found(deployment, connection)
+
+
+def found(deployment: Deployment, connection: MCPConnection) -> MCPConnection:
+    there = deployment.find(connection.metadata.namespace, connection.metadata.name)
+    assert there is not None
+    return there
+
+
+def recorded(operator: Operator, connection: MCPConnection, action: str) -> list[str]:
+    """Why, in each audit record of that action."""
+    data = [each["data"] for each in operator.audit(connection)]
+    return [each["reason"] for each in data if each["action"] == action]
 
 
 def dies_at_vault(deployment: Deployment, connection: MCPConnection) -> bool:
@@ -106,25 +116,21 @@ def test_who_stops_renewing_loses_the_credential_and_an_approval_brings_a_fresh_
     assert dies_at_vault(deployment, claimed.connection)
     assert not works(deployment.plane, claimed.secret)
     assert deployment.secret(claimed.namespace) is None
-    assert generations(idle) == {}
-    assert [each["data"]["reason"] for each in operator.audit(idle) if each["data"]["action"] == "idle"] == [
-        "Idle"
-    ]
+    wait_until(lambda: not found(deployment, idle).status.ledger, LONG, "its ledger is empty")
+    assert recorded(operator, idle, "idle") == ["Idle"]
     name = say(deployment, claimed, "Approve")
     assert judged(deployment, claimed, name) == ("True", "Counted")
     back = deployment.wait_for(idle, "Active", LONG, status="True")
     assert generations(back) == {2: EntryState.CURRENT}
     assert works(deployment.plane, the_secret(deployment, back))
-    assert [
-        each["data"]["reason"] for each in operator.audit(idle) if each["data"]["action"] == "restore"
-    ] == ["Approved"]
+    assert recorded(operator, idle, "restore") == ["Approved"]
 
 
 def test_what_a_prometheus_has_never_seen_used_becomes_idle_and_what_it_does_not_know_stays(
     deployment: Deployment, operator: Operator, prometheus: PrometheusStage
 ) -> None:
-    unknown = claim(deployment, idleSeconds=IDLE_SECONDS)
-    watched = claim(deployment, idleSeconds=IDLE_SECONDS)
+    unknown = claim(deployment, idleSeconds=10)
+    watched = claim(deployment, idleSeconds=10)
     prometheus.told[watched.connection.key] = 0
     wait_used(deployment, watched.connection, "NeverUsed")
     idle = deployment.wait_for(watched.connection, "Idle", LONG, status="False")

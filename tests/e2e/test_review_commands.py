@@ -187,6 +187,23 @@ def test_a_rejection_ends_the_credential_and_an_approval_brings_another(
     assert works(team.plane, the_secret_of(team, "orders"))
 
 
+def test_who_cannot_see_what_a_server_exposes_may_say_no_and_not_yes(team: Team, tmp_path: Path) -> None:
+    claimed = team.claims("orders")
+    bind(team.plane, "leasehold-reviewer", "tenant", namespace=team.namespace)
+    asked = ("tenant", "attest", "mcpconnections", team.namespace)
+    wait_until(lambda: may(team.plane, *asked), 30, "tenant may attest")
+    tenant = Commands(
+        write_contexts(tmp_path / "tenant", {"tenant": door(team.plane, "tenant", team.namespace)})
+    )
+    refused = tenant.run("approve", "orders", *SAID)
+    assert (refused.status, refused.out) == (1, "")
+    assert "mcpserverprofiles" in refused.err
+    rejected = tenant.run("reject", "orders", *SAID)
+    assert rejected.status == 0, rejected.err
+    assert "it could not be read" in rejected.err
+    team.deployment.wait_for(claimed.connection, "Rejected", status="False")
+
+
 def test_nothing_is_written_until_the_word_is_typed_by_somebody_who_may(
     team: Team, commands: Commands
 ) -> None:

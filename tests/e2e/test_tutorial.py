@@ -43,7 +43,7 @@ def typed() -> Iterator[Typed]:
 
 
 @pytest.fixture
-def support(deployment: Deployment) -> Iterator[None]:
+def support(deployment: Deployment, operator: Operator) -> Iterator[None]:
     """What the demo has: the orders as a profile of that name, and the team with its first connection."""
     plane = deployment.plane
     deployment.profile(ORDERS, name="orders-postgres", url=None, transport="Stdio", command=["postgres-mcp"])
@@ -58,6 +58,8 @@ def support(deployment: Deployment) -> Iterator[None]:
     claimed = deployment.connection("support", "orders-postgres", "support-bot-orders", agent=agent)
     deployment.wait_for(claimed, "Active")
     yield
+    plane.kubectl("delete", "mcpconnections", "--all", "--namespace=support", seconds=90)
+    plane.kubectl("delete", "mcpserverprofile", "orders-postgres")
     plane.kubectl("delete", "namespace", "support", "--wait=false")
 
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ from leasehold.core.faults import NeedsPerson
 __all__ = ["ConfigException", "Connection"]
 
 RELOGIN_EVERY_SECONDS = 60.0
+
+_LIBRARY = logging.getLogger(load_kube_config_from_dict.__module__)
+_SAID: ContextVar[list[str] | None] = ContextVar("what the library says in this task", default=None)
+"""Each task has its own: several contexts may log in at once, and none of them may take another's failure."""
 
 
 class Connection(RESTClientObject):
@@ -111,18 +116,22 @@ class Connection(RESTClientObject):
 def _what_is_logged() -> Iterator[list[str]]:
     """What the library has to say of a login program that fails: it only logs that, and goes on as nobody."""
     said: list[str] = []
-
-    def take(record: logging.LogRecord) -> bool:
-        if record.levelno >= logging.ERROR:
-            said.append(record.getMessage())
-        return record.levelno < logging.ERROR
-
-    library = logging.getLogger(load_kube_config_from_dict.__module__)
-    library.addFilter(take)
+    token = _SAID.set(said)
     try:
         yield said
     finally:
-        library.removeFilter(take)
+        _SAID.reset(token)
+
+
+def _keep_errors(record: logging.LogRecord) -> bool:
+    said = _SAID.get()
+    if said is None or record.levelno < logging.ERROR:
+        return True
+    said.append(record.getMessage())
+    return False
+
+
+_LIBRARY.addFilter(_keep_errors)
 
 
 def _unfit(context: KubeContext, why: str) -> NeedsPerson:

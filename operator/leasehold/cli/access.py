@@ -17,9 +17,6 @@ from leasehold.core.faults import Fault
 
 T = TypeVar("T")
 
-CLUSTER = "Cluster"
-"""Under this heading a command's help lists how it reaches the cluster."""
-
 
 def _contexts(typed: typer.Context, incomplete: str) -> list[str]:
     try:
@@ -35,7 +32,6 @@ Kubeconfig = Annotated[
         "--kubeconfig",
         help="The kubeconfig; without it, the files that KUBECONFIG names, else ~/.kube/config.",
         show_default=False,
-        rich_help_panel=CLUSTER,
     ),
 ]
 Context = Annotated[
@@ -45,7 +41,6 @@ Context = Annotated[
         help="The context of the kubeconfig; without it, the current one.",
         show_default=False,
         autocompletion=_contexts,
-        rich_help_panel=CLUSTER,
     ),
 ]
 Contexts = Annotated[
@@ -55,7 +50,6 @@ Contexts = Annotated[
         help="The context of the kubeconfig; more than once for more clusters; without it, the current one.",
         show_default=False,
         autocompletion=_contexts,
-        rich_help_panel=CLUSTER,
     ),
 ]
 Namespace = Annotated[
@@ -65,12 +59,9 @@ Namespace = Annotated[
         "-n",
         help="The namespace; without it, the one of the context.",
         show_default=False,
-        rich_help_panel=CLUSTER,
     ),
 ]
-AllNamespaces = Annotated[
-    bool, typer.Option("--all-namespaces", "-A", help="All namespaces.", rich_help_panel=CLUSTER)
-]
+AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
 
 
 @dataclass(frozen=True)

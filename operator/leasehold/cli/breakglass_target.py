@@ -8,27 +8,19 @@ from pydantic import ValidationError
 from leasehold.api.revocation import RevocationTarget
 from leasehold.core.label_selector import BadSelector, parse_selector
 
-TARGET: Final = "Target"
-
 ServerURL = Annotated[
     str | None,
-    typer.Option(
-        help="The server's URL; with * at the end, every URL that begins so.", rich_help_panel=TARGET
-    ),
+    typer.Option(help="The server's URL; with * at the end, every URL that begins so."),
 ]
-Profile = Annotated[str | None, typer.Option(help="The MCPServerProfile.", rich_help_panel=TARGET)]
-Agent = Annotated[str | None, typer.Option(help="The agent's name.", rich_help_panel=TARGET)]
-OwnerUser = Annotated[str | None, typer.Option(help="The owner's user name.", rich_help_panel=TARGET)]
-Team = Annotated[str | None, typer.Option(help="The owner's team.", rich_help_panel=TARGET)]
-Connection = Annotated[
-    str | None, typer.Option(help="One connection, as namespace/name.", rich_help_panel=TARGET)
-]
-TargetNamespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="The namespace.", rich_help_panel=TARGET)
-]
+Profile = Annotated[str | None, typer.Option(help="The MCPServerProfile.")]
+Agent = Annotated[str | None, typer.Option(help="The agent's name.")]
+OwnerUser = Annotated[str | None, typer.Option(help="The owner's user name.")]
+Team = Annotated[str | None, typer.Option(help="The owner's team.")]
+Connection = Annotated[str | None, typer.Option(help="One connection, as namespace/name.")]
+TargetNamespace = Annotated[str | None, typer.Option("--namespace", "-n", help="The namespace.")]
 Selector = Annotated[
     str | None,
-    typer.Option("--selector", "-l", help="Labels of the connection, as in kubectl.", rich_help_panel=TARGET),
+    typer.Option("--selector", "-l", help="Labels of the connection, as in kubectl."),
 ]
 
 _OPTIONS: Final = {

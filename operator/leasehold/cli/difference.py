@@ -49,7 +49,8 @@ def shown(
     """The whole difference as text, for a terminal as wide as this one."""
     lines = [*_head(difference, connections), ""]
     if found is None:
-        return "\n".join([*lines, "Nothing is known of what the server exposes: it was never captured.", ""])
+        why = "it could not be read" if difference.trouble else "it was never captured"
+        return "\n".join([*lines, f"Nothing is known of what the server exposes: {why}.", ""])
     lines += [_summary(found), ""]
     items = found.changed if full else found.changed[:ITEMS_SHOWN]
     for changed in items:
@@ -69,7 +70,7 @@ def _head(difference: Difference, connections: Sequence[MCPConnection]) -> Itera
         yield _line(f"connection  {connection.key}, agent {spec.agent.name}, owner {spec.owner.user}{said}")
     profile, surface = difference.profile, difference.surface
     if profile is None:
-        yield "profile     it does not exist"
+        yield _line(f"profile     {difference.trouble or 'it does not exist'}")
         return
     where = profile.spec.url or " ".join(profile.spec.command)
     yield _line(f"profile     {profile.metadata.name}: {where}")

@@ -15,7 +15,7 @@ from leasehold.adapters.metrics_http import scrape
 from leasehold.api.crd import KINDS
 from leasehold.api.names import OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT
 from leasehold.api.store import MCPCredentialStore
-from leasehold.cli.access import CLUSTER, Context, Kubeconfig, opened, run
+from leasehold.cli.access import Context, Kubeconfig, opened, run
 from leasehold.cli.ending import FINDINGS
 from leasehold.cli.output import Column, Format, Output, as_rows
 from leasehold.core import examination
@@ -65,7 +65,6 @@ def doctor(
             "--namespace",
             "-n",
             help="A namespace that it looks after; more than once for more; without it, it looks after all.",
-            rich_help_panel=CLUSTER,
         ),
     ] = None,
     metrics_url: Annotated[

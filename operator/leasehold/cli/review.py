@@ -171,7 +171,9 @@ async def _looked_at(asked: _Asked) -> tuple[str, list[Subject]]:
         user = await access.cluster.user_name()
         subjects = Subjects(access.cluster)
         chosen = await selected(access, asked.name, asked.selector, everywhere=asked.everywhere)
-        return user, [await subjects.of(each) for each in chosen]
+        # who says no need not have seen everything; who says yes has
+        look = subjects.of if asked.decision is Decision.APPROVE else subjects.even_unseen
+        return user, [await look(each) for each in chosen]
 
 
 def _answer(question: str) -> str:

@@ -10,7 +10,7 @@ from leasehold.api.profile import CapturedSurface, MCPServerProfile
 from leasehold.api.snapshot import MCPToolSnapshot, snapshot_name
 from leasehold.cli.access import Access
 from leasehold.core.drift_standing import identity_is_accepted
-from leasehold.core.faults import Vanished
+from leasehold.core.faults import Fault, Vanished
 from leasehold.core.snapshot_content import UnfitSnapshot, answering_now, saved_from
 from leasehold.core.surface_saved import Saved
 from leasehold.engine.surfaces import Surfaces
@@ -27,6 +27,8 @@ class Difference:
     approved_digest: str | None
     approved: Saved | None
     live: Saved | None
+    trouble: str = ""
+    """Why nothing of it could be read."""
 
     @property
     def surface(self) -> CapturedSurface | None:
@@ -66,6 +68,13 @@ class Subjects:
         if key not in self._differences:
             self._differences[key] = await self._difference(profile, approved, accepted=accepted)
         return Subject(connection, self._differences[key])
+
+    async def even_unseen(self, connection: MCPConnection) -> Subject:
+        """As `of`; where its difference cannot be read, the connection alone."""
+        try:
+            return await self.of(connection)
+        except Fault as fault:
+            return Subject(connection, Difference(None, None, None, None, fault.message))
 
     async def _difference(
         self, profile: MCPServerProfile | None, approved: str | None, *, accepted: bool

@@ -76,6 +76,9 @@ def _deadlines(connection: MCPConnection, now: datetime | None) -> Iterator[Row]
     yield "created", _when(connection.metadata.creation_timestamp, now)
     yield "review due", _when(status.review_due_time, now)
     yield "lease ends", _when(status.lease_end_time, now)
+    used = condition_of(status.conditions, "Used")
+    if used is not None:
+        yield "use", f"{used.reason}: {used.message}"
     if connection.spec.suspend:
         yield "suspended", "by its team (spec.suspend)"
     for hold in status.holds:

@@ -105,9 +105,7 @@ class Reconciler:
                 await work.commit()  # what one look has found is on record before anything ends by it
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
-                if set(work.connection.metadata.finalizers) - {
-                    FINALIZER
-                }:  # it stays, and has to say what is so
+                if _others_keep_it(work.connection):  # it stays, and has to say what is so
                     work.status = project(self._afterwards(observed, work), fault)
                     await work.commit()
                 self.released.add(connection.metadata.uid)
@@ -268,7 +266,7 @@ class Reconciler:
         was, ready = _condition(before.status, "Ready"), _condition(now.status, "Ready")
         if ready is not None and was is not None and denies(was) and not denies(ready):
             approval = now.status.approval if now.status.approval != before.status.approval else None
-            self._reporter.restored(now, was, approval)
+            self._reporter.restored(now, was, ready, approval)
         if ready is None or (was is not None and was.reason is ready.reason):
             return
         published = _published(now.status) != _published(before.status)
@@ -286,6 +284,10 @@ class Reconciler:
             moments.append(self._accounts.check_due(o.connection, o.now))
         due = min((moment for moment in moments if moment is not None), default=None)
         return Again(None if due is None else max(due - o.now, timedelta(0)))
+
+
+def _others_keep_it(connection: MCPConnection) -> bool:
+    return bool(set(connection.metadata.finalizers) - {FINALIZER})
 
 
 def _published(status: MCPConnectionStatus) -> int:

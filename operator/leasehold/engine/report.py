@@ -10,7 +10,6 @@ from leasehold.api.connection import (
     Assurance,
     LedgerEntry,
     MCPConnection,
-    MCPConnectionStatus,
     ReviewRecord,
 )
 from leasehold.api.profile import CapturedSurface, MCPServerProfile, SurfaceSource
@@ -136,18 +135,18 @@ class Reporter:
         """The Ready condition has another reason than before."""
         self._events.record(connection, reason, message)
 
-    def restored(self, connection: MCPConnection, before: Condition, approval: ReviewRecord | None) -> None:
+    def restored(
+        self, connection: MCPConnection, was: Condition, now: Condition, approval: ReviewRecord | None
+    ) -> None:
         """What denied a connection does so no more; `approval`: by a person's word."""
-        now = _condition(connection.status, "Ready")
-        reason = Reason.APPROVED if approval is not None or now is None else now.reason
         self._record(
             AuditAction.RESTORE,
             AuditPhase.RESULT,
             AuditOutcome.SUCCEEDED,
             connection,
             None,
-            reason,
-            f"it was {before.reason}: {before.message}",
+            now.reason if approval is None else Reason.APPROVED,
+            f"it was {was.reason}: {was.message}",
             actor=approval.reviewer if approval is not None else "leasehold",
         )
 
@@ -379,7 +378,7 @@ class Reporter:
         )
 
 
-def _condition(status: MCPRevocationStatus | MCPConnectionStatus, kind: str) -> Condition | None:
+def _condition(status: MCPRevocationStatus, kind: str) -> Condition | None:
     return next((condition for condition in status.conditions if condition.type == kind), None)
 
 

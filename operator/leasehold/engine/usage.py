@@ -107,7 +107,7 @@ class UseWatch:
         period: timedelta,
     ) -> None:
         self._cluster = cluster
-        self.fleet = fleet
+        self._fleet = fleet
         self._metrics = metrics
         self._fleet_size = fleet_size
         self._shortest = period
@@ -135,13 +135,13 @@ class UseWatch:
             return None
         looked, period = self._known(connection, now), self._period
         looked.at = now
-        found = [await self._heartbeat(connection, now), self.fleet.word(connection, now)]
+        found = [await self._heartbeat(connection, now), self._fleet.word(connection, now)]
         words = tuple(each for each in found if isinstance(each, Word))
         silences = tuple(each for each in found if isinstance(each, Silence))
         looked.steady_since = (looked.steady_since or now) if words and not silences else None
         looked.mute_since = None if words else (looked.mute_since or now)
         return UseLook(
-            at=self.fleet.read_at(now),
+            at=self._fleet.read_at(now),
             words=words,
             silences=silences,
             is_steady=looked.steady_since is not None and now - looked.steady_since >= period,
