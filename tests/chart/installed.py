@@ -1,6 +1,9 @@
 """A release of the chart on a real API server, and the operator as its Deployment would run it."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +21,7 @@ from leasehold.api.crd import KINDS
 from leasehold.api.names import GROUP
 from leasehold.core.bootstrap_roles import BootstrapOptions
 from leasehold.settings import PREFIX
+from shipped import ROOT
 
 
 class Prepared(Deployment):
@@ -67,6 +71,22 @@ class Release:
     def operator(self) -> Operator:
         """The operator with these settings and with the rights of its service account, not started."""
         return Operator(self._kubeconfig(), self.plane.workdir, **self.settings())
+
+    def doctor(self, *namespaces: str) -> tuple[int, str]:
+        """What `leasehold doctor` finds, asked as NOTES.txt says: its exit status, and what it says."""
+        command = [sys.executable, "-c", "from leasehold.cli.app import main; main()", "doctor"]
+        command += ["--kubeconfig", str(self.plane.kubeconfig("admin"))]
+        command += ["--operator-namespace", NAMESPACE, "--operator-service-account", ACCOUNT]
+        command += ["--lease-name", ACCOUNT, *(f"--namespace={name}" for name in namespaces)]
+        done = subprocess.run(
+            command,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "operator")},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return done.returncode, done.stdout + done.stderr
 
     def _kubeconfig(self) -> Path:
         config = yaml.safe_load(self.plane.kubeconfig("admin").read_text())

@@ -133,6 +133,8 @@ def test_a_release_mints_and_revokes_and_leaves_its_definitions_and_whatever_is_
             assert not works(cluster, secret)
             assert prepared.secret("support", "stopped") is None
             assert works(cluster, the_secret(prepared, kept))
+            ended_with, said = release.doctor()
+            assert ended_with == 0, said
         patch = ["patch", "mcpconnection", "kept", "--namespace=shop", "--type=merge", "--subresource=status"]
         assert refused(
             cluster, *patch, '--patch={"status":{"lastGeneration":7}}', said="Only Leasehold writes status"
@@ -172,18 +174,20 @@ def test_with_namespaces_the_rest_is_left_alone_until_an_upgrade_takes_it_in(clu
             inside = prepared.wait_for(team(prepared, "support", "inside"), "Active")
             assert works(cluster, the_secret(prepared, inside))
             approve(prepared, inside)
-            inside = reviewed(prepared, inside)
+            must_be_reviewed(prepared, inside)
             untouched = prepared.find(elsewhere, "outside")
             assert untouched is not None
             assert untouched.metadata.finalizers == ()
             assert untouched.metadata.resource_version == outside.metadata.resource_version
             assert operator.metric("leasehold_fleet_connections", reason="Active") >= 1
-        before = definitions(cluster)
+            ended_with, said = release.doctor("support", "shop")
+            assert ended_with == 0, said
+            assert release.doctor()[0] == 3, "it has no rights everywhere"
+        before = definitions(cluster), prepared.find("support", "inside")
 
         release.upgrade({"replicas": 2})
 
-        assert definitions(cluster) == before
-        assert prepared.find("support", "inside") == inside
+        assert (definitions(cluster), prepared.find("support", "inside")) == before
         with running(release):
             taken_in = prepared.wait_for(outside, "Active")
             assert works(cluster, the_secret(prepared, taken_in))
@@ -192,19 +196,17 @@ def test_with_namespaces_the_rest_is_left_alone_until_an_upgrade_takes_it_in(clu
             assert still.status.ledger == inside.status.ledger, "a restart mints nothing"
 
 
-def reviewed(prepared: Prepared, connection: MCPConnection) -> MCPConnection:
-    """The connection once a review of it counts, and says so itself."""
+def must_be_reviewed(prepared: Prepared, connection: MCPConnection) -> None:
+    """Wait until a review of the connection counts: both say so."""
+    namespace = connection.metadata.namespace
 
-    def found() -> MCPConnection | None:
-        now = prepared.find(connection.metadata.namespace, connection.metadata.name)
-        return now if now is not None and now.status.approval is not None else None
+    def review() -> str:
+        now = prepared.find(namespace, connection.metadata.name)
+        return now.status.approval.review if now is not None and now.status.approval is not None else ""
 
-    approved = wait_until(found, 30, f"a review of {connection.key} counts")
-    assert approved is not None
-    counted = f"mcprev/{approved.status.approval.review}" if approved.status.approval else ""
-    namespace = f"--namespace={connection.metadata.namespace}"
-    prepared.plane.kubectl("wait", counted, namespace, "--for=condition=Counted", "--timeout=30s")
-    return approved
+    name = wait_until(review, 30, f"a review of {connection.key} counts")
+    wait = ["wait", f"mcprev/{name}", f"--namespace={namespace}", "--for=condition=Counted", "--timeout=30s"]
+    prepared.plane.kubectl(*wait)
 
 
 def definitions(plane: Plane) -> dict[str, str]:

@@ -1,8 +1,6 @@
 """What the chart renders, without a cluster: who the operator is, what it may do, what its pods can do."""
 
-import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from chart.rendering import (
     COMBINATIONS,
     NAMESPACE,
     USER,
-    Object,
     environment,
     example,
     objects,
@@ -30,13 +27,6 @@ from leasehold.api.crd import KINDS, custom_resource_definition
 from leasehold.api.names import OPERATOR_USER
 from leasehold.settings import Settings, namespaces
 from shipped import MANIFESTS
-
-RULES = {
-    "groups": [
-        {"name": "a", "rules": [{"alert": "A", "expr": "up == 0", "labels": {"x": "{{ $labels.y }}"}}]}
-    ]
-}
-DASHBOARD = {"title": "Fleet: who owes", "panels": [{"legendFormat": "{{ namespace }}\\n"}]}
 
 each_combination = pytest.mark.parametrize("values", COMBINATIONS.values(), ids=COMBINATIONS)
 
@@ -158,77 +148,6 @@ def test_a_digest_names_the_image_before_any_tag() -> None:
         assert container["image"] == said
 
 
-def rights(rules: list[Object]) -> set[tuple[str, str, str]]:
-    """What rules allow, one by one; what they allow for one name only is left out."""
-    return {
-        (group, resource, verb)
-        for rule in rules
-        if "resourceNames" not in rule
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-
-
-def roles(rendered: list[Object], kind: str) -> dict[tuple[str, str], list[Object]]:
-    """The operator's own roles, by namespace and name."""
-    return {
-        (each["metadata"].get("namespace", ""), each["metadata"]["name"]): each["rules"]
-        for each in of_kind(rendered, kind)
-        if kind == "Role" or each["metadata"]["name"] == "leasehold"
-    }
-
-
-def test_with_namespaces_what_is_in_a_namespace_is_allowed_there_alone() -> None:
-    everywhere = rights(roles(objects(), "ClusterRole")["", "leasehold"])
-    rendered = objects(example("namespaces"))
-    cluster = rights(roles(rendered, "ClusterRole")["", "leasehold"])
-    namespaced = roles(rendered, "Role")
-    for team in ("support", "shop"):
-        there = rights(namespaced[team, "leasehold"])
-        assert cluster | there | {("", "namespaces", "get")} == everywhere
-        assert not cluster & there
-    in_a_namespace = {resource for _, resource, _ in everywhere - cluster}
-    assert {"secrets", "serviceaccounts/token", "mcpconnections", "mcpconnections/status"} <= in_a_namespace
-    assert {resource for _, resource, _ in cluster} & in_a_namespace == set()
-
-
-def test_with_namespaces_the_operator_has_rights_nowhere_else_but_where_it_lives() -> None:
-    found = roles(objects(example("namespaces")), "Role")
-    assert found.keys() == {
-        ("support", "leasehold"),
-        ("shop", "leasehold"),
-        (NAMESPACE, f"{ACCOUNT}-election"),
-        (NAMESPACE, f"{ACCOUNT}-login"),
-        ("default", "leasehold-events"),
-    }
-    (own_token,) = found[NAMESPACE, f"{ACCOUNT}-login"]
-    assert (own_token["resources"], own_token["resourceNames"]) == (["serviceaccounts/token"], [ACCOUNT])
-    assert rights(found["default", "leasehold-events"]) == {("events.k8s.io", "events", "create")}
-
-
-@each_combination
-def test_every_role_of_the_operator_is_bound_to_it_and_to_nobody_else(values: dict[str, Any]) -> None:
-    rendered = objects(values)
-    for kind in ("Role", "ClusterRole"):
-        bindings = list(of_kind(rendered, f"{kind}Binding"))
-        bound = {(each["metadata"].get("namespace", ""), each["roleRef"]["name"]) for each in bindings}
-        assert bound == roles(rendered, kind).keys()
-        for each in bindings:
-            assert each["subjects"] == [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}]
-
-
-@each_combination
-def test_the_operator_never_reads_a_secret(values: dict[str, Any]) -> None:
-    rendered = objects(values)
-    every = [
-        rule for kind in ("Role", "ClusterRole") for rules in roles(rendered, kind).values() for rule in rules
-    ]
-    allowed = {verb for rule in every if "secrets" in rule["resources"] for verb in rule["verbs"]}
-    assert allowed == {"create", "patch", "delete"}
-    assert not any("*" in rule[part] for rule in every for part in ("verbs", "resources", "apiGroups"))
-
-
 @pytest.mark.parametrize("keep", [True, False])
 def test_the_resource_definitions_are_those_of_the_models(keep: bool) -> None:
     found = {
@@ -245,72 +164,6 @@ def test_the_resource_definitions_are_those_of_the_models(keep: bool) -> None:
 
 def test_the_resource_definitions_can_be_left_to_somebody_else() -> None:
     assert list(of_kind(objects(example("gitops")), "CustomResourceDefinition")) == []
-
-
-@pytest.fixture
-def chart_with_files(tmp_path: Path) -> Path:
-    """The chart with rules and dashboards that hold what templates trip over."""
-    chart = tmp_path / "leasehold"
-    shutil.copytree(CHART, chart)
-    for folder, name, content in (
-        ("rules", "leasehold.yaml", RULES),
-        ("dashboards", "fleet.json", DASHBOARD),
-    ):
-        (chart / "files" / folder).mkdir(parents=True, exist_ok=True)
-        (chart / "files" / folder / name).write_text(json.dumps(content))
-    return chart
-
-
-def test_what_monitoring_needs_is_there_where_it_is_asked_for(chart_with_files: Path) -> None:
-    kinds = {"ServiceMonitor", "PrometheusRule", "ConfigMap"}
-    assert not kinds & {each["kind"] for each in objects(chart=chart_with_files)}
-    for value, kind in (
-        ("serviceMonitor", "ServiceMonitor"),
-        ("prometheusRule", "PrometheusRule"),
-        ("dashboards", "ConfigMap"),
-    ):
-        wanted = {"metrics": {value: {"enabled": True, "labels": {"for": "prometheus"}}}}
-        rendered = objects(wanted, chart=chart_with_files)
-        assert kinds & {each["kind"] for each in rendered} == {kind}
-        assert the(rendered, kind)["metadata"]["labels"]["for"] == "prometheus"
-
-
-def test_rules_and_dashboards_arrive_as_they_are(chart_with_files: Path) -> None:
-    rendered = objects(example("monitoring"), chart=chart_with_files)
-    assert the(rendered, "PrometheusRule")["spec"] == RULES
-    assert json.loads(the(rendered, "ConfigMap")["data"]["fleet.json"]) == DASHBOARD
-    assert the(rendered, "ConfigMap")["metadata"]["annotations"] == {"grafana_folder": "Leasehold"}
-
-
-def test_the_shipped_rules_and_dashboards_arrive_whole() -> None:
-    rendered = objects(example("monitoring"))
-    shipped = yaml.safe_load((CHART / "files" / "rules" / "leasehold.yaml").read_text())
-    assert the(rendered, "PrometheusRule")["spec"] == shipped
-    dashboards = the(rendered, "ConfigMap")["data"]
-    files = {path.name: path.read_text() for path in (CHART / "files" / "dashboards").iterdir()}
-    assert dashboards == files
-    assert len(files) == 2
-    assert sum(map(len, files.values())) < 900_000, "a ConfigMap holds a mebibyte"
-
-
-def test_a_scrape_keeps_the_namespace_of_a_connection() -> None:
-    (endpoint,) = the(objects(example("monitoring")), "ServiceMonitor")["spec"]["endpoints"]
-    assert endpoint["honorLabels"] is True
-    assert endpoint["scheme"] == "https"
-    assert endpoint["tlsConfig"]["serverName"] == f"{ACCOUNT}.{NAMESPACE}.svc"
-
-
-def test_over_tls_the_probes_use_it_and_the_certificate_is_mounted() -> None:
-    deployment = the(objects(example("monitoring")), "Deployment")
-    pod = deployment["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    assert {container[probe]["httpGet"]["scheme"] for probe in ("livenessProbe", "readinessProbe")} == {
-        "HTTPS"
-    }
-    directory = environment(deployment)["LEASEHOLD_LISTEN_TLS_DIRECTORY"]
-    (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == directory]
-    (volume,) = [each for each in pod["volumes"] if each["name"] == mount["name"]]
-    assert volume["secret"] == {"secretName": "leasehold-tls"}
 
 
 def test_what_tells_of_use_is_asked_with_a_token_and_a_ca_that_are_mounted() -> None:

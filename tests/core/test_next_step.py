@@ -7,6 +7,7 @@ import pytest
 from docs.test_docs import OPERATING, rows
 from leasehold.api.connection import MCPConnection
 from leasehold.api.reasons import Reason
+from leasehold.cli.app import app
 from leasehold.core.next_step import next_step
 from objects import NOON, a_connection, a_ready_condition
 
@@ -35,6 +36,15 @@ def test_every_reason_but_active_has_a_step(reason: Reason) -> None:
 )
 def test_where_a_person_has_to_say_so_the_command_is_ready_to_be_pasted(reason: Reason) -> None:
     assert "leasehold approve support-bot-orders -n support" in (next_step(stopped(reason)) or "")
+
+
+def test_every_command_that_is_named_is_one() -> None:
+    holds, backoff = HELD_TWICE, {"failures": 2, "retryTime": NOON, "reason": "Sealed"}
+    steps = [next_step(stopped(reason, holds=holds, backoff=backoff)) or "" for reason in READY_REASONS]
+    named = set(re.findall(r"leasehold ([a-z]+)\b", " ".join(steps)))
+    known = {each.name or each.callback.__name__ for each in app.registered_commands if each.callback}
+    assert {"approve", "diff", "doctor", "lift"} <= named
+    assert named <= known
 
 
 def test_a_revocation_is_lifted_by_its_name_and_only_where_that_was_not_done_yet() -> None:

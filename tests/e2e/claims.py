@@ -114,15 +114,14 @@ def wait_probed(deployment: Deployment, connection: MCPConnection) -> MCPConnect
 
 
 def approve(deployment: Deployment, connection: MCPConnection) -> None:
-    """A person's word, which no Git tool gives."""
-    people = RealPeople(deployment.plane)
+    """A person's word that the connection may go on."""
     body = {
         "apiVersion": API_VERSION,
         "kind": MCPConnectionReview.KIND,
         "metadata": {"name": f"said-{uuid.uuid4().hex[:8]}", "namespace": connection.metadata.namespace},
         "spec": {
             "connection": connection.metadata.name,
-            "reviewer": people.user(),
+            "reviewer": RealPeople(deployment.plane).user(),
             "decision": "Approve",
             "comment": "looked at what it does",
         },

@@ -42,7 +42,14 @@ def columns(deployment: Deployment, name: str) -> dict[str, str]:
 
 
 def end_of(deployment: Deployment, name: str) -> None:
+    """Lifted, and deleted once that was seen: of one that is just gone nobody knows that it was to resume."""
     lift(deployment, name)
+
+    def seen() -> bool:
+        body = deployment.get_json("mcprevocation", "", name)
+        return body is not None and "liftedTime" in body.get("status", {})
+
+    wait_until(seen, 30, "the lift is seen")
     deployment.plane.kubectl("delete", "mcpkill", name)
 
 

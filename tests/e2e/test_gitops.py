@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from contract.worlds import RealPeople
+from controlplane.waiting import wait_until
 from deployment import STORE, Deployment, Operator
 from e2e.claims import ORDERS, approve, generations, wait_generation
 from gitops.health import argocd_health, flux_verdict
@@ -51,8 +52,12 @@ def must_be_as_declared(deployment: Deployment, body: dict[str, Any]) -> None:
     assert written["f:metadata"] == {"f:finalizers"}
     for part in ("labels", "annotations"):
         assert now["metadata"].get(part, {}) == body["metadata"].get(part, {})
-    again = declare(deployment, body)
-    assert again["metadata"]["resourceVersion"] == now["metadata"]["resourceVersion"]
+
+    def applying_it_again_writes_nothing() -> bool:  # asked again, for status may be written in between
+        before = stored(deployment, body)["metadata"]["resourceVersion"]
+        return bool(declare(deployment, body)["metadata"]["resourceVersion"] == before)
+
+    wait_until(applying_it_again_writes_nothing, 30, "what is declared is what is there")
 
 
 def declared_connection(namespace: str, profile: str, **spec: Any) -> dict[str, Any]:
