@@ -22,6 +22,7 @@ DECIDED_BY_THE_CHART = {
     "prometheus_ca_file",
     "watch_namespaces",
     "audit_file",
+    "owner_directory_file",
 }
 """Settings that follow from where the chart installs what; a file for the audit has no place in its pods."""
 
@@ -100,6 +101,11 @@ class Evidence(Part):
     """a Secret whose `ca.crt` is the only CA that it is believed with"""
 
 
+class Owners(Part):
+    config_map_name: SecretName = ""
+    """a ConfigMap that an identity job keeps, whose `directory` says which owners are still there"""
+
+
 class ServiceMonitor(Part):
     enabled: bool = False
     """whether there is a ServiceMonitor, for the Prometheus operator"""
@@ -161,6 +167,7 @@ class Values(Part):
     Empty is all of them"""
     settings: OperatorSettings = OperatorSettings()  # type: ignore[valid-type]
     evidence: Evidence = Evidence()
+    owners: Owners = Owners()
     crds: Crds = Crds()
     resources: Resources = Resources()
     network_policy: NetworkPolicy = NetworkPolicy()

@@ -30,6 +30,7 @@ from leasehold.core.facts import (
     TokenFacts,
 )
 from leasehold.core.leader import LeaderClaim, LeaderRecord
+from leasehold.core.owner_directory import OwnerDirectory
 from leasehold.core.probe import Probed, ProbeTarget
 from leasehold.core.sealed import Sealed
 
@@ -256,6 +257,17 @@ class Usage(Protocol):
         ...
 
 
+class OwnerSource(Protocol):
+    """Who is there, as an identity job keeps it."""
+
+    async def read(self) -> OwnerDirectory:
+        """The newest owner directory.
+
+        :raises NeedsPerson: there is none, or it cannot be read
+        """
+        ...
+
+
 class AuditSink(Protocol):
     """Where audit records go: one JSON line each."""
 
@@ -313,6 +325,14 @@ class Metrics(Protocol):
 
     def asked_for_use(self, source: str, outcome: str) -> None:
         """A source of evidence of use was read: `ok`, `absent`, or why it could not be."""
+        ...
+
+    def owner_directory_read(self, outcome: str) -> None:
+        """The owner directory was read and believed (`ok`), or not, by why."""
+        ...
+
+    def owners(self, active: int, missing: int, as_of: datetime) -> None:
+        """How many of those who answer for a connection the newest owner directory has, and has not."""
         ...
 
     def drifted(self, level: str) -> None:

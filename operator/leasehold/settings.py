@@ -106,6 +106,12 @@ class Settings(BaseModel):
     """A file with a bearer token for it, read anew each time."""
     prometheus_ca_file: str | None = None
     """PEM of the only CAs that it is believed with; without it, those that the system trusts."""
+    owner_directory_file: str | None = None
+    """A file that says who is still there, which an identity job keeps: see docs/owners.md."""
+    owner_directory_max_age_seconds: Annotated[int, Field(ge=60)] = 172800
+    """How old the owner directory may be, by the time that it gives, to be believed."""
+    owner_grace_seconds: Annotated[int, Field(ge=1, le=31536000)] = 1209600
+    """How long a connection goes on after its owner was found gone, unless its deputy takes it over."""
     inspection_seconds: Annotated[int, Field(ge=1)] = 300
     """How often a published Secret is touched and its credential looked up; longer for large fleets."""
     probe_workers: Annotated[int, Field(ge=0, le=64)] = 4

@@ -13,6 +13,7 @@ from leasehold.adapters.cluster import KubernetesCluster
 from leasehold.adapters.cluster_lease import KubernetesLeaderLease
 from leasehold.adapters.mcp import McpCatalog
 from leasehold.adapters.mcp_addresses import AddressPolicy
+from leasehold.adapters.owner_file import OwnerFile
 from leasehold.adapters.prometheus import PrometheusUsage
 from leasehold.adapters.vault import HvacVault
 from leasehold.api.names import OPERATOR_AUDIENCE
@@ -28,6 +29,7 @@ from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
 from leasehold.engine.leadership import Leadership
 from leasehold.engine.mint import Minter
+from leasehold.engine.owners import OwnerBook
 from leasehold.engine.probe_target import ProbeTargets
 from leasehold.engine.prober import Prober
 from leasehold.engine.reconcile import Reconciler
@@ -43,7 +45,7 @@ from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
 from leasehold.engine.snapshots import Snapshots
 from leasehold.engine.surfaces import Surfaces
 from leasehold.engine.usage import FleetUsage, UseWatch
-from leasehold.ports import AuditSink, Catalog, Clock, Cluster, Metrics, Usage, Vault
+from leasehold.ports import AuditSink, Catalog, Clock, Cluster, Metrics, OwnerSource, Usage, Vault
 from leasehold.settings import Settings, namespaces, networks
 from leasehold.telemetry.audit import AuditLog
 from leasehold.telemetry.fleet import FleetMetrics
@@ -63,6 +65,7 @@ def build_engine(
     leadership: Leadership,
     catalog: Catalog,
     usage: Usage | None = None,
+    owner_source: OwnerSource | None = None,
 ) -> Engine:
     """The engine over any implementation of the ports."""
     inventory = Inventory()
@@ -81,8 +84,17 @@ def build_engine(
     surfaces = Surfaces(cluster)
     fleet_usage = FleetUsage(usage, clock, metrics, standing_check)
     uses = UseWatch(cluster, fleet_usage, metrics, lambda: len(inventory.connections), standing_check)
+    owners = OwnerBook(
+        owner_source,
+        clock,
+        metrics,
+        lambda: inventory.connections,
+        period=standing_check,
+        oldest=timedelta(seconds=settings.owner_directory_max_age_seconds),
+        grace=timedelta(seconds=settings.owner_grace_seconds),
+    )
     gatherer = Gatherer(
-        cluster, clock, inventory, accounts, Namespaces(cluster), inspector, book, surfaces, uses
+        cluster, clock, inventory, accounts, Namespaces(cluster), inspector, book, surfaces, uses, owners
     )
     reporter = Reporter(
         audit=audit,
@@ -146,6 +158,7 @@ def build_engine(
             workers=settings.probe_workers,
         ),
         fleet_usage,
+        owners,
     )
     return engine
 
@@ -170,6 +183,11 @@ def build_usage(settings: Settings) -> Usage | None:
         token_file=settings.prometheus_token_file,
         ca_file=settings.prometheus_ca_file,
     )
+
+
+def build_owner_source(settings: Settings) -> OwnerSource | None:
+    """Who says which owners are still there, where somebody does."""
+    return OwnerFile(Path(settings.owner_directory_file)) if settings.owner_directory_file else None
 
 
 def build_elector(settings: Settings, telemetry: Telemetry, over: asyncio.Event) -> Elector:
@@ -228,6 +246,7 @@ async def operator(
                 elector,
                 build_catalog(settings),
                 build_usage(settings),
+                build_owner_source(settings),
             ),
             telemetry,
             elector,

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from fakes.catalog import FakeCatalog
 from fakes.cluster import FakeClock, FakeCluster, Key
+from fakes.owners import FakeOwners
 from fakes.people import FakePeople
 from fakes.usage import FakeUsage
 from fakes.vault import vault_beside
@@ -118,6 +119,7 @@ class World:
         self.vault = vault_beside(self.cluster)
         self.catalog = FakeCatalog()
         self.usage: FakeUsage | None = None
+        self.owners: FakeOwners | None = None
         self.audit = Lines()
         self.watching = True
         self.calls = 0
@@ -159,6 +161,7 @@ class World:
             self.lead,
             self.catalog,
             self.usage,
+            self.owners,
         )
         self.engines.append(engine)
         await engine.start()

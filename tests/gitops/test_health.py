@@ -15,6 +15,7 @@ DECIDED = (
     Reason.EXPIRED,
     Reason.DRIFTED,
     Reason.IDLE,
+    Reason.ORPHANED,
 )
 USABLE = (Reason.ACTIVE, Reason.REVIEW_DUE, Reason.DRIFTED, Reason.STORE_UNAVAILABLE)
 MENDED_BY_A_PERSON = (

@@ -295,6 +295,21 @@ class UseRecord(ApiModel):
     """Since when it has been Idle; only an approval ends that."""
 
 
+class OwnerRecord(ApiModel):
+    """Who answers for a connection whose owner has left, as the owner directory tells it."""
+
+    owner: User
+    """The owner whom this is about: with another spec.owner.user it begins anew."""
+    answering: User
+    """Who answers: the owner, or the deputy who approved the connection after the owner had left."""
+    left_since: Time | None = None
+    """When the owner directory was first found without whoever answers; absent while they are there."""
+    deadline_time: Time | None = None
+    """When it becomes Orphaned, unless the deputy approves it or another owner is named before."""
+    orphaned_since: Time | None = None
+    """Since when it has been Orphaned; that whoever answered is back does not end it without their approval."""
+
+
 class ServerFacts(ApiModel):
     """What a person needs to know of the profile."""
 
@@ -313,8 +328,8 @@ class ServerFacts(ApiModel):
 
 
 class MCPConnectionStatus(ApiModel):
-    """Authority (generation, ledger, secret, holds), observations (reviews, use, backoff), and a projection of
-    both."""
+    """Authority (generation, ledger, secret, holds), observations (reviews, use, owner, backoff), and a projection
+    of both."""
 
     last_generation: Annotated[Integer, Field(ge=0)] = 0
     """The newest mint; every new one gets the next number."""
@@ -333,6 +348,8 @@ class MCPConnectionStatus(ApiModel):
     """The newest rejection, until an approval that is newer."""
     use: UseRecord | None = None
     """Whether it is used; absent where no source of evidence has ever told of it."""
+    owner: OwnerRecord | None = None
+    """Who answers for it, where the owner was found to have left; absent where nobody has found that."""
     backoff: Backoff | None = None
     """Work that failed and is due again."""
     drift: DriftRecord | None = None

@@ -52,6 +52,7 @@ class AuditAction(StrEnum):
     REJECT = "reject"
     DRIFT = "drift"
     IDLE = "idle"
+    ORPHANED = "orphaned"
     RESTORE = "restore"
 
 

@@ -145,6 +145,18 @@ def service_account_is_gone(o: Observation) -> Finding | None:
     )
 
 
+def connection_is_orphaned(o: Observation) -> Finding | None:
+    """Who answered for the connection has left, and nobody has taken it over in time."""
+    if o.owner is None or o.owner.orphaned_since is None:
+        return None
+    return _ends(
+        Reason.ORPHANED,
+        f"who answered for it has left, says the owner directory, and nobody took it over by "
+        f"{rfc3339(o.owner.orphaned_since)}; its deputy approves it in a review, or spec.owner.user names somebody "
+        "else",
+    )
+
+
 def surface_has_drifted(o: Observation) -> Finding | None:
     """The server exposes what nobody approved, and nobody stood up for it in time, or there is no time."""
     if o.drift is None or not o.drift.is_over(o.now):
@@ -308,6 +320,7 @@ DENIALS: tuple[Check, ...] = (
     lease_is_over,
     namespace_is_not_allowed,
     service_account_is_gone,
+    connection_is_orphaned,
     surface_has_drifted,
     connection_is_idle,
 )
@@ -335,6 +348,7 @@ DENYING_REASONS: frozenset[Reason] = frozenset(
         Reason.EXPIRED,
         Reason.NAMESPACE_NOT_ALLOWED,
         Reason.SERVICE_ACCOUNT_GONE,
+        Reason.ORPHANED,
         Reason.DRIFTED,
         Reason.IDLE,
     }

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from leasehold.api.connection import LedgerEntry, MCPConnection, UseRecord
+from leasehold.api.connection import LedgerEntry, MCPConnection, OwnerRecord, UseRecord
 from leasehold.api.profile import CredentialRecipe
 
 REVIEW_WINDOW = timedelta(days=14)
@@ -52,6 +52,12 @@ def idle_warning(connection: MCPConnection, use: UseRecord | None) -> datetime |
     """From when on it is said that it becomes Idle."""
     end = idle_end(connection, use)
     return end - min(IDLE_WINDOW, timedelta(seconds=connection.spec.idle_seconds) / 4) if end else None
+
+
+def owner_end(owner: OwnerRecord | None) -> datetime | None:
+    """When it becomes Orphaned, as was decided when its owner was first found gone. None while nobody has left, and
+    where it is Orphaned already."""
+    return None if owner is None or owner.orphaned_since is not None else owner.deadline_time
 
 
 def rotation_due(connection: MCPConnection, entry: LedgerEntry, recipe: CredentialRecipe) -> datetime | None:

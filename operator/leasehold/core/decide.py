@@ -134,6 +134,7 @@ def next_wake(o: Observation) -> datetime | None:
     status = o.connection.status
     moments: list[datetime | None] = [deadlines.lease_end(o.connection), deadlines.review_due(o.connection)]
     moments += [deadlines.idle_warning(o.connection, o.use), deadlines.idle_end(o.connection, o.use)]
+    moments.append(deadlines.owner_end(o.owner))
     if o.drift is not None:
         moments.append(o.drift.deadline)
     if status.backoff is not None:

@@ -40,6 +40,7 @@ TEXTS: Final[dict[Reason, EventText]] = {
     Reason.EXPIRED: _bad("Decide", "The lease ended without a review; an approval starts the next one."),
     Reason.NAMESPACE_NOT_ALLOWED: _bad("Decide", "The profile or its store does not allow this namespace."),
     Reason.SERVICE_ACCOUNT_GONE: _bad("Decide", "The agent's service account does not exist."),
+    Reason.ORPHANED: _bad("Decide", "Who answered for the connection has left, and nobody took it over."),
     Reason.DRIFTED: _bad("Probe", "The server exposes something else than what was approved."),
     Reason.IDLE: _bad("Decide", "The connection was not used for longer than spec.idleSeconds."),
     Reason.INVALID_SPEC: _bad(
@@ -69,6 +70,15 @@ TEXTS: Final[dict[Reason, EventText]] = {
     Reason.RECENTLY_USED: _good("Decide", "The connection is in use."),
     Reason.NEVER_USED: _good("Decide", "No use of the connection was seen yet."),
     Reason.IDLE_SOON: _bad("Decide", "The connection becomes Idle soon: it is not used."),
+    Reason.OWNER_LISTED: _good("Decide", "The owner is there."),
+    Reason.OWNER_LEFT: _bad("Decide", "The owner has left: without a deputy's approval the connection ends."),
+    Reason.DEPUTY_ANSWERS: _good("Decide", "The deputy answers for the connection, whose owner has left."),
+    Reason.NO_OWNER_DIRECTORY: _good("Decide", "Nothing tells whether the owner is still there."),
+    Reason.UNREADABLE_OWNER_DIRECTORY: _bad("Decide", "The owner directory cannot be read."),
+    Reason.STALE_OWNER_DIRECTORY: _bad("Decide", "The owner directory is too old to be believed."),
+    Reason.SUSPECT_OWNER_DIRECTORY: _bad(
+        "Decide", "The owner directory lacks too many owners to be believed."
+    ),
     Reason.WORKING: _good("Decide", "Work is under way."),
     Reason.RETRYING: _bad("Decide", "Something did not work and is tried again."),
     Reason.IN_USE: _good("Delete", "Ledgers of connections still name this store."),

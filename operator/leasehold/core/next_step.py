@@ -48,6 +48,14 @@ def _look_then_approve(connection: MCPConnection) -> str:
     )
 
 
+def _take_over(connection: MCPConnection) -> str:
+    owner, record = connection.spec.owner, connection.status.owner
+    anew = "its team names somebody else in spec.owner.user, where the connection is declared"
+    if owner.deputy is None or (record is not None and record.answering == owner.deputy):
+        return anew
+    return f"its deputy {owner.deputy} approves it: leasehold approve {_named(connection)}; or {anew}"
+
+
 def _wait_or_mend(connection: MCPConnection) -> str:
     stalled = condition_of(connection.status.conditions, "Stalled")
     backoff = connection.status.backoff
@@ -72,6 +80,7 @@ STEPS: Final[Mapping[Reason, Callable[[MCPConnection], str]]] = {
     Reason.SERVICE_ACCOUNT_GONE: _always(
         "create the service account that the message names; it is looked for by itself"
     ),
+    Reason.ORPHANED: _take_over,
     Reason.DRIFTED: _look_then_approve,
     Reason.IDLE: _approve("if it is still needed, approve it"),
     Reason.INVALID_SPEC: _always("change the field that the message names; it is looked at again at once"),

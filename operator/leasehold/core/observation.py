@@ -6,13 +6,14 @@ from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
 
-from leasehold.api.connection import Backoff, MCPConnection, UseRecord
+from leasehold.api.connection import Backoff, MCPConnection, OwnerRecord, UseRecord
 from leasehold.api.hold import Hold
 from leasehold.api.profile import CredentialRecipe, MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.drift_standing import DriftStanding
 from leasehold.core.facts import RevocationFact, SecretProbe
 from leasehold.core.mint_hash import mint_hash
+from leasehold.core.owners import OwnerLook, owner_now
 from leasehold.core.revocations import holds_now
 from leasehold.core.use import UseLook, use_now
 
@@ -61,6 +62,8 @@ class Observation:
     """How it stands to what the server exposes; None: that was never captured."""
     look: UseLook | None = None
     """What sources of evidence said of its use; None: they were not asked lately, which decides nothing."""
+    owner_look: OwnerLook | None = None
+    """What the owner directory says of its people; None: it was not read yet, which decides nothing."""
 
     @property
     def registered_url(self) -> str | None:
@@ -90,6 +93,11 @@ class Observation:
     def use(self) -> UseRecord | None:
         """What is on record of its use, as of now."""
         return use_now(self.connection, self.look)
+
+    @cached_property
+    def owner(self) -> OwnerRecord | None:
+        """What is on record of who answers for it, as of now."""
+        return owner_now(self.connection, self.owner_look)
 
     @cached_property
     def specs(self) -> str:

@@ -16,6 +16,7 @@ from leasehold.core.checks import Effect, Finding, revocability
 from leasehold.core.decide import standing
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.core.observation import Observation
+from leasehold.core.project_owner import owner_active
 from leasehold.core.project_surface import drift_free, drift_record, reachable, surface_approval
 from leasehold.core.project_use import used
 
@@ -46,6 +47,7 @@ def project(o: Observation, fault: Fault | None) -> MCPConnectionStatus:
         ("DriftFree", *drift_free(o)),
         ("Reachable", *reachable(o)),
         ("Used", *used(o)),
+        ("OwnerActive", *owner_active(o)),
     )
     return status.model_copy(
         update={
@@ -57,6 +59,7 @@ def project(o: Observation, fault: Fault | None) -> MCPConnectionStatus:
             "review_due_time": deadlines.review_due(o.connection),
             "drift": drift_record(o),
             "use": o.use,
+            "owner": o.owner,
             "surface_approval": surface_approval(o),
             "credential_expiry_time": present.expiry_time if present else None,
             "residual_exposure_until": _residual(o),

@@ -17,6 +17,7 @@ from leasehold.core.observation import Observation
 from leasehold.core.reviews import reviewed
 from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
+from leasehold.engine.owners import OwnerBook
 from leasehold.engine.revocations import RevocationBook
 from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
 from leasehold.engine.surfaces import Surfaces
@@ -40,6 +41,7 @@ class Gatherer:
         book: RevocationBook,
         surfaces: Surfaces,
         uses: UseWatch,
+        owners: OwnerBook,
     ) -> None:
         self._cluster = cluster
         self._clock = clock
@@ -50,6 +52,7 @@ class Gatherer:
         self._book = book
         self._surfaces = surfaces
         self._uses = uses
+        self._owners = owners
 
     def now(self) -> datetime:
         """The API server's time.
@@ -96,6 +99,7 @@ class Gatherer:
             matched_by=self._book.matched_by(connection),
             recorded_by=self._book.recording(connection),
             look=await self._uses.look(connection, now),
+            owner_look=self._owners.look(connection, now),
         )
         return replace(observed, drift=await self._drift(observed))
 

@@ -100,8 +100,9 @@ class Reconciler:
         work.set_reviews(observed.connection.status.approval, observed.connection.status.rejection)
         work.set_holds(observed.holds)
         work.set_use(observed.use)
+        work.set_owner(observed.owner)
         try:
-            if _became_idle(connection.status, work.status):
+            if _became_idle(connection.status, work.status) or _owner_left(connection.status, work.status):
                 await work.commit()  # what one look has found is on record before anything ends by it
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
@@ -263,6 +264,9 @@ class Reconciler:
         used_before, used = _condition(before.status, "Used"), _condition(now.status, "Used")
         if used is not None and (used_before is None or used_before.reason is not used.reason):
             self._reporter.use_changed(now, used)
+        owner_before, owner = (_condition(each, "OwnerActive") for each in (before.status, now.status))
+        if owner is not None and (owner_before is None or owner_before.reason is not owner.reason):
+            self._reporter.owner_changed(now, owner)
         was, ready = _condition(before.status, "Ready"), _condition(now.status, "Ready")
         if ready is not None and was is not None and denies(was) and not denies(ready):
             approval = now.status.approval if now.status.approval != before.status.approval else None
@@ -302,6 +306,12 @@ def _condition(status: MCPConnectionStatus, kind: str) -> Condition | None:
 def _became_idle(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:
     was, now = (each.use.idle_since if each.use is not None else None for each in (before, after))
     return now is not None and now != was
+
+
+def _owner_left(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:
+    """Was found gone, or has been so for too long."""
+    was, now = (each.owner and (each.owner.left_since, each.owner.orphaned_since) for each in (before, after))
+    return now is not None and now != (None, None) and now != was
 
 
 def _has_drifted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:

@@ -165,6 +165,21 @@ class Reporter:
                 used.message,
             )
 
+    def owner_changed(self, connection: MCPConnection, owner: Condition) -> None:
+        """Who answers for it has left, or has been gone for too long."""
+        if owner.reason is Reason.OWNER_LEFT:
+            self._events.record(connection, Reason.OWNER_LEFT, owner.message)
+        elif owner.reason is Reason.ORPHANED:
+            self._record(
+                AuditAction.ORPHANED,
+                AuditPhase.RESULT,
+                AuditOutcome.SUCCEEDED,
+                connection,
+                None,
+                Reason.ORPHANED,
+                owner.message,
+            )
+
     def reviewed(
         self, review: MCPConnectionReview, connection: MCPConnection | None, verdict: Verdict
     ) -> None:

@@ -23,6 +23,7 @@ from leasehold.engine.events import EventRecorder
 from leasehold.engine.fence import Fence
 from leasehold.engine.inventory import Inventory, version_of
 from leasehold.engine.orphans import ORPHAN_PREFIX, Orphans
+from leasehold.engine.owners import OwnerBook
 from leasehold.engine.prober import Prober
 from leasehold.engine.queue import Lane, WorkQueue
 from leasehold.engine.reconcile import Reconciler
@@ -86,6 +87,7 @@ class Engine:
         self._reviews: Reviews | None = None
         self._prober: Prober | None = None
         self._usage: FleetUsage | None = None
+        self._owners: OwnerBook | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._loops: list[asyncio.Task[None]] = []
         self._telling: asyncio.Task[None] | None = None
@@ -96,10 +98,18 @@ class Engine:
         self._stopping = False
         breakglass.use(self._revoke_first, self._queue.hold_back)
 
-    def use(self, registrations: Registrations, reviews: Reviews, prober: Prober, usage: FleetUsage) -> None:
-        """Stores and profiles, reviews, the surfaces of servers, and the fleet's use are looked after by these."""
+    def use(
+        self,
+        registrations: Registrations,
+        reviews: Reviews,
+        prober: Prober,
+        usage: FleetUsage,
+        owners: OwnerBook,
+    ) -> None:
+        """Stores and profiles, reviews, the surfaces of servers, the fleet's use, and its owners are looked after
+        by these."""
         self._registrations, self._reviews, self._prober = registrations, reviews, prober
-        self._usage = usage
+        self._usage, self._owners = usage, owners
 
     def requeue(self, key: str) -> None:
         """A connection is to be looked at, if there is one of that name."""
@@ -112,6 +122,8 @@ class Engine:
         :raises Fault: the API server could not be listed
         """
         await self._compare()
+        if self._owners is not None:
+            await self._owners.read()
         self._tasks = [
             self._loop.create_task(self._work(urgent_only=index < self._urgent_workers))
             for index in range(self._workers + self._urgent_workers)
@@ -127,6 +139,8 @@ class Engine:
             self._prober.start()
         if self._usage is not None:
             self._loops.append(self._loop.create_task(self._usage.ask_for_ever()))
+        if self._owners is not None:
+            self._loops.append(self._loop.create_task(self._owners.read_for_ever()))
 
     async def stop(self, seconds: float) -> bool:
         """Finish what is under way and start nothing; whether all of it was through in time."""

@@ -7,6 +7,7 @@ from leasehold.api.connection import (
     LedgerEntry,
     MCPConnection,
     MCPConnectionStatus,
+    OwnerRecord,
     ReviewRecord,
     SecretRecord,
     UseRecord,
@@ -70,6 +71,10 @@ class Work:
     def set_use(self, use: UseRecord | None) -> None:
         """Change what is known of the connection's use."""
         self.status = self.status.model_copy(update={"use": use})
+
+    def set_owner(self, owner: OwnerRecord | None) -> None:
+        """Change what is known of who answers for the connection."""
+        self.status = self.status.model_copy(update={"owner": owner})
 
     def minting_from(self, store: MCPCredentialStore) -> AbstractContextManager[None]:
         """See `Inventory.minting_from`."""

@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from leasehold.api.base import ConditionStatus
-from leasehold.api.connection import DriftLevel, EntryState, LedgerEntry, MCPConnection, UseRecord
+from leasehold.api.connection import (
+    DriftLevel,
+    EntryState,
+    LedgerEntry,
+    MCPConnection,
+    OwnerRecord,
+    UseRecord,
+)
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
 from leasehold.core.questions import unanswered
@@ -37,6 +44,10 @@ USE: Final = GaugeFamily(
 DRIFTED: Final = GaugeFamily(
     "leasehold_fleet_drifted", "Connections that have drifted, by the worst of what differs."
 )
+OWNER_GONE: Final = GaugeFamily(
+    "leasehold_fleet_owner_gone",
+    "Connections that nobody has taken over since their owner left, by what they are: leaving or orphaned.",
+)
 LARGEST_LEDGER: Final = GaugeFamily(
     "leasehold_fleet_largest_ledger",
     "Generations that may be alive, of the connection that has most of them.",
@@ -62,7 +73,7 @@ FIRST_RENEWAL_DUE: Final = GaugeFamily(
     "When two thirds of the life of a current credential are over, of the first one.",
 )
 
-COUNTED: Final = (CONNECTIONS, LEDGER, CREDENTIALS, UNANSWERED, USE, DRIFTED)
+COUNTED: Final = (CONNECTIONS, LEDGER, CREDENTIALS, UNANSWERED, USE, DRIFTED, OWNER_GONE)
 FIRST: Final = (FIRST_LEASE_END, FIRST_REVOCATION_DUE, FIRST_RENEWAL_DUE)
 FAMILIES: Final = (*COUNTED, LARGEST_LEDGER, *FIRST, LEASES_ENDING, REVIEWS_OWED)
 
@@ -107,6 +118,7 @@ def facts_of(connection: MCPConnection) -> Facts:
         CREDENTIALS: counted({"type": kind}),
         UNANSWERED: counted(*({"question": question} for question in unanswered(connection))),
         USE: counted({"use": _use(status.use)}),
+        OWNER_GONE: counted(*({"state": state} for state in _owner_gone(status.owner))),
         DRIFTED: counted(*({"level": drift.level.lower()} for drift in [status.drift] if drift)),
     }
     firsts = {
@@ -158,6 +170,12 @@ def _use(use: UseRecord | None) -> str:
     if use is None or use.observed_since is None:
         return "unknown"
     return "used" if use.last_used_time is not None else "never"
+
+
+def _owner_gone(owner: OwnerRecord | None) -> tuple[str, ...]:
+    if owner is None or owner.left_since is None:
+        return ()
+    return ("leaving",) if owner.orphaned_since is None else ("orphaned",)
 
 
 def _is_ours_to_end(entry: LedgerEntry) -> bool:

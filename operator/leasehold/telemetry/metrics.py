@@ -6,6 +6,7 @@ import contextlib
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import (
@@ -51,6 +52,7 @@ class Telemetry:
         self._define_breakglass()
         self._define_probes()
         self._define_use()
+        self._define_owners()
         self._define_requests()
         self._define_stores()
         self._define_process(version, resync_seconds)
@@ -121,6 +123,22 @@ class Telemetry:
             "Reads of sources of evidence of use, by how they ended.",
             "source",
             "outcome",
+        )
+
+    def _define_owners(self) -> None:
+        self._owner_reads = self._counter(
+            "leasehold_owner_directory_reads",
+            "Reads of the owner directory: ok, or why it is not believed.",
+            "outcome",
+        )
+        self._owner_time = self._gauge(
+            "leasehold_owner_directory_timestamp_seconds",
+            "When the owner directory that was read last was made.",
+        )
+        self._owners = self._gauge(
+            "leasehold_owners",
+            "People who answer for connections, by whether the owner directory has them: active or missing.",
+            "standing",
         )
 
     def _define_requests(self) -> None:
@@ -224,6 +242,16 @@ class Telemetry:
     def asked_for_use(self, source: str, outcome: str) -> None:
         """One read of a source of evidence of use is over."""
         self._use_polls.labels(source, outcome).inc()
+
+    def owner_directory_read(self, outcome: str) -> None:
+        """One read of the owner directory is over."""
+        self._owner_reads.labels(outcome).inc()
+
+    def owners(self, active: int, missing: int, as_of: datetime) -> None:
+        """What the newest owner directory says of those who answer for connections."""
+        self._owners.labels("active").set(active)
+        self._owners.labels("missing").set(missing)
+        self._owner_time.set(as_of.timestamp())
 
     def drifted(self, level: str) -> None:
         """A connection has drifted."""
