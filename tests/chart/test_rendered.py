@@ -183,6 +183,18 @@ def test_what_tells_of_use_is_asked_with_a_token_and_a_ca_that_are_mounted() -> 
         assert (secrets[mounted[directory]], name) == (secret, key)
 
 
+def test_an_owner_directory_is_a_config_map_that_is_mounted_and_may_come_later() -> None:
+    deployment = the(objects({"owners": {"configMapName": "people"}}), "Deployment")
+    settings = Settings.from_environment(environment(deployment))
+    assert settings.owner_directory_file is not None
+    assert settings.owner_grace_seconds == Settings().owner_grace_seconds
+    directory, _, name = settings.owner_directory_file.rpartition("/")
+    pod = deployment["spec"]["template"]["spec"]
+    mounted = {each["mountPath"]: each["name"] for each in pod["containers"][0]["volumeMounts"]}
+    maps = {each["name"]: each["configMap"] for each in pod["volumes"] if "configMap" in each}
+    assert (maps[mounted[directory]], name) == ({"name": "people", "optional": True}, "directory")
+
+
 @pytest.mark.parametrize("name", ["prometheusUrl", "prometheusQuery"])
 def test_an_address_and_a_query_go_together(name: str) -> None:
     with pytest.raises(HelmError, match="go together"):

@@ -1,6 +1,8 @@
 """One operator under its shipped rights, for every end-to-end test of the session."""
 
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +29,15 @@ def prometheus() -> Iterator[PrometheusStage]:
 
 
 @pytest.fixture(scope="package")
-def operator(deployment: Deployment, prometheus: PrometheusStage) -> Iterator[Operator]:
+def owner_directory(deployment: Deployment) -> Path:
+    """Where the operator looks for the owner directory. There is none, unless a test writes it for a while."""
+    return deployment.plane.workdir / f"owners-{uuid.uuid4().hex[:8]}.json"
+
+
+@pytest.fixture(scope="package")
+def operator(
+    deployment: Deployment, prometheus: PrometheusStage, owner_directory: Path
+) -> Iterator[Operator]:
     """A running operator that looks service accounts and heartbeats up often."""
     running = Operator(
         operator_kubeconfig(deployment.plane),
@@ -36,6 +46,8 @@ def operator(deployment: Deployment, prometheus: PrometheusStage) -> Iterator[Op
         inspection_seconds=3,
         resync_seconds=5,
         probe_allow_loopback=True,
+        owner_directory_file=owner_directory,
+        owner_grace_seconds=10,
         prometheus_url=prometheus.url,
         prometheus_query="max by (namespace, name) (gateway_last_request_timestamp_seconds)",
     ).start()

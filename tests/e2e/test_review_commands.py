@@ -111,6 +111,29 @@ def rows(out: str) -> list[dict[str, Any]]:
     return found
 
 
+def test_a_team_and_a_vendor_choose_what_is_listed_and_rejected(team: Team, commands: Commands) -> None:
+    vendor = f"Example {team.namespace}"
+    patch_profile(team.deployment, team.profile, {"vendor": vendor})
+    ours, theirs = team.claims("ours"), team.claims("theirs")
+    team.deployment.patch(theirs.connection, {"spec": {"owner": {"team": "billing"}}})
+
+    def listed(*options: str) -> set[str]:
+        return {each["name"] for each in rows(commands.run("list", *options, "-o", "json").out)}
+
+    assert listed("--vendor", vendor) == {"ours", "theirs"}
+    assert listed("--vendor", vendor, "--team", "billing") == {"theirs"}
+    unknown = commands.run("reject", "--vendor", "Nobody", *SAID)
+    assert unknown.status == 1
+    assert "No MCPServerProfile has spec.vendor Nobody" in unknown.err
+    both = commands.run("reject", "ours", "--team", "support", *SAID)
+    assert both.status == 2
+    done = commands.run("reject", "--vendor", vendor, "--team", "billing", *SAID, "-o", "json")
+    assert done.status == 0, done.err
+    assert [each["connection"] for each in rows(done.out)] == ["theirs"]
+    team.deployment.wait_for(theirs.connection, "Rejected", status="False")
+    assert team.deployment.wait_for(ours.connection, "Active").status.rejection is None
+
+
 def test_many_connections_are_approved_with_each_difference_shown_once(
     team: Team, commands: Commands, operator: Operator
 ) -> None:

@@ -228,6 +228,8 @@ class MCPServerProfileSpec(ApiModel):
     """What an agent starts, with its arguments; with transport Stdio only."""
     owner: ProfileOwner
     """Who answers for the server."""
+    vendor: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    """Whose product or service the server is, as in Example Inc; what is one vendor's is written alike."""
     scopes: Annotated[
         tuple[Annotated[str, StringConstraints(min_length=1, max_length=256)], ...], Field(max_length=64), SET
     ] = ()

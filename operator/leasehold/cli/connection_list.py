@@ -11,6 +11,7 @@ from leasehold.api.connection import MCPConnection, ReviewRecord
 from leasehold.cli.access import AllNamespaces, Context, Kubeconfig, Namespace, opened, run
 from leasehold.cli.ending import failed
 from leasehold.cli.output import Column, Format, Output, as_rows
+from leasehold.cli.selection import Team, Vendor, narrowed
 from leasehold.core.conditions import condition_of
 
 
@@ -104,6 +105,8 @@ def list_connections(
     selector: Annotated[
         str, typer.Option("--selector", "-l", help="Only connections with these labels, as in kubectl.")
     ] = "",
+    team: Team = None,
+    vendor: Vendor = None,
     output: Output = Format.TABLE,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -117,7 +120,7 @@ def list_connections(
         async with opened(kubeconfig, context, namespace) as access:
             where = "" if all_namespaces else access.namespace
             readable, unreadable = await access.cluster.list_all(MCPConnection, where, selector)
-            return readable, unreadable, where
+            return await narrowed(access, readable, team, vendor), unreadable, where
 
     found, unreadable, where = run(listed())
     if not found and output in (Format.TABLE, Format.WIDE):

@@ -21,6 +21,7 @@ from leasehold.cli.ending import FAILED, FINDINGS, failed, refused
 from leasehold.cli.output import Column, Format, Output, as_rows
 from leasehold.cli.review_manifest import UnfitReview, a_review
 from leasehold.cli.review_subjects import Subject, Subjects, by_difference, selected
+from leasehold.cli.selection import Team, Vendor
 from leasehold.core.conditions import condition_of
 from leasehold.core.faults import Fault
 from leasehold.core.hidden_text import visible
@@ -68,6 +69,8 @@ class _Asked:
     decision: Decision
     name: str | None
     selector: str | None
+    team: str | None
+    vendor: str | None
     everywhere: bool
     comment: str | None
     ticket: str | None
@@ -85,6 +88,8 @@ class _Asked:
 def approve(
     name: Name = None,
     selector: Selector = None,
+    team: Team = None,
+    vendor: Vendor = None,
     comment: Comment = None,
     ticket: Ticket = None,
     yes: Yes = False,
@@ -105,13 +110,28 @@ def approve(
     be written; 2 when this was used wrongly.
     """
     cluster = (kubeconfig, context, namespace)
-    wanted = (name, selector, all_namespaces, comment, ticket, yes, full, timeout, output, cluster)
+    wanted = (
+        name,
+        selector,
+        team,
+        vendor,
+        all_namespaces,
+        comment,
+        ticket,
+        yes,
+        full,
+        timeout,
+        output,
+        cluster,
+    )
     _review(_Asked(Decision.APPROVE, *wanted))
 
 
 def reject(
     name: Name = None,
     selector: Selector = None,
+    team: Team = None,
+    vendor: Vendor = None,
     comment: Comment = None,
     ticket: Ticket = None,
     yes: Yes = False,
@@ -132,15 +152,29 @@ def reject(
     be written; 2 when this was used wrongly.
     """
     cluster = (kubeconfig, context, namespace)
-    wanted = (name, selector, all_namespaces, comment, ticket, yes, full, timeout, output, cluster)
+    wanted = (
+        name,
+        selector,
+        team,
+        vendor,
+        all_namespaces,
+        comment,
+        ticket,
+        yes,
+        full,
+        timeout,
+        output,
+        cluster,
+    )
     _review(_Asked(Decision.REJECT, *wanted))
 
 
 def _review(asked: _Asked) -> None:
-    if (asked.name is None) == (asked.selector is None):
-        raise refused("name one connection, or choose several with --selector")
+    are_many = any(each is not None for each in (asked.selector, asked.team, asked.vendor))
+    if (asked.name is not None) == are_many:
+        raise refused("name one connection, or choose several with --selector, --team or --vendor")
     if asked.name is not None and asked.everywhere:
-        raise refused("--all-namespaces goes with --selector")
+        raise refused("--all-namespaces goes with --selector, --team or --vendor")
     if asked.yes and asked.comment is None:
         raise refused("--yes asks nothing, so say why with --comment; it stays on record")
     user, subjects = run(_looked_at(asked))
@@ -170,7 +204,9 @@ async def _looked_at(asked: _Asked) -> tuple[str, list[Subject]]:
     async with opened(*asked.cluster) as access:
         user = await access.cluster.user_name()
         subjects = Subjects(access.cluster)
-        chosen = await selected(access, asked.name, asked.selector, everywhere=asked.everywhere)
+        chosen = await selected(
+            access, asked.name, asked.selector, asked.team, asked.vendor, everywhere=asked.everywhere
+        )
         # who says no need not have seen everything; who says yes has
         look = subjects.of if asked.decision is Decision.APPROVE else subjects.even_unseen
         return user, [await look(each) for each in chosen]

@@ -9,6 +9,7 @@ from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import CapturedSurface, MCPServerProfile
 from leasehold.api.snapshot import MCPToolSnapshot, snapshot_name
 from leasehold.cli.access import Access
+from leasehold.cli.selection import narrowed
 from leasehold.core.drift_standing import identity_is_accepted
 from leasehold.core.faults import Fault, Vanished
 from leasehold.core.snapshot_content import UnfitSnapshot, answering_now, saved_from
@@ -108,9 +109,16 @@ class Subjects:
 
 
 async def selected(
-    access: Access, name: str | None, selector: str | None, *, everywhere: bool
+    access: Access,
+    name: str | None,
+    selector: str | None,
+    team: str | None,
+    vendor: str | None,
+    *,
+    everywhere: bool,
 ) -> list[MCPConnection]:
-    """The connection of that name, as NAME or NAMESPACE/NAME, or those with these labels.
+    """The connection of that name, as NAME or NAMESPACE/NAME, or those with these labels, of this team, to this
+    vendor's servers.
 
     :raises Vanished: there is none
     """
@@ -125,11 +133,12 @@ async def selected(
     listed, unreadable = await access.cluster.list_all(MCPConnection, where, selector or "")
     if unreadable:
         raise Vanished(f"This version cannot read {', '.join(unreadable)}; nothing was reviewed.")
-    if not listed:
+    chosen = await narrowed(access, listed, team, vendor)
+    if not chosen:
         raise Vanished(
-            f"No MCPConnection in {f'namespace {where}' if where else 'any namespace'} has these labels."
+            f"No MCPConnection in {f'namespace {where}' if where else 'any namespace'} is what you have chosen."
         )
-    return sorted(listed, key=lambda each: each.key)
+    return sorted(chosen, key=lambda each: each.key)
 
 
 def by_difference(subjects: Sequence[Subject]) -> list[tuple[Difference, list[MCPConnection]]]:
