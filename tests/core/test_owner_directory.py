@@ -94,6 +94,8 @@ def test_an_empty_list_is_a_directory_and_not_for_this_to_judge() -> None:
         (b'{"asOf": "2026', "line 1: column"),
         (b"users: []\n", "asOf: write when the list was made"),
         (b"asOf: 2026-11-26\nusers: []\n", "asOf: write when the list was made"),
+        (b"asOf: 2026-11-26T02:00:00\nusers: []\n", "asOf: write when the list was made"),
+        (b"asOf: 0001-01-01T00:00:00+14:00\nusers: []\n", "asOf: write when the list was made"),
         (b"asOf: '2026-13-26T02:00:00Z'\nusers: []\n", "asOf: write when the list was made"),
         (f"asOf: {AS_OF}\n".encode(), "users: write a list of all users"),
         (f"asOf: {AS_OF}\nusers: [alice]\n".encode(), "users[0]: write an object"),

@@ -155,6 +155,15 @@ def test_an_orphan_stays_one_although_its_owner_is_back_until_they_or_the_deputy
     assert standing(seen_at(after(approved(orphan, 21, BOB), a_doubt(21)), 21)).reason is not Reason.ORPHANED
 
 
+def test_an_owner_who_is_back_after_the_deputy_has_left_as_well_brings_an_orphan_back() -> None:
+    taken = after(approved(after(a_claim(), a_look(0)), 1, BOB), a_look(1, BOB))
+    orphan = after(taken, a_look(5), a_look(15))
+    assert orphan.status.owner is not None
+    assert orphan.status.owner.orphaned_since == NOON + 15 * HOUR
+    assert after(orphan, a_look(16, ALICE)).status.owner == orphan.status.owner
+    assert after(approved(orphan, 17, ALICE), a_look(17, ALICE)).status.owner is None
+
+
 def test_who_can_end_it_is_told_as_it_is() -> None:
     def told(connection: MCPConnection) -> str:
         status = project(seen_at(connection, 11), None)

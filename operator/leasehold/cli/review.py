@@ -110,20 +110,8 @@ def approve(
     be written; 2 when this was used wrongly.
     """
     cluster = (kubeconfig, context, namespace)
-    wanted = (
-        name,
-        selector,
-        team,
-        vendor,
-        all_namespaces,
-        comment,
-        ticket,
-        yes,
-        full,
-        timeout,
-        output,
-        cluster,
-    )
+    chosen = (name, selector, team, vendor, all_namespaces)
+    wanted = (*chosen, comment, ticket, yes, full, timeout, output, cluster)
     _review(_Asked(Decision.APPROVE, *wanted))
 
 
@@ -152,20 +140,8 @@ def reject(
     be written; 2 when this was used wrongly.
     """
     cluster = (kubeconfig, context, namespace)
-    wanted = (
-        name,
-        selector,
-        team,
-        vendor,
-        all_namespaces,
-        comment,
-        ticket,
-        yes,
-        full,
-        timeout,
-        output,
-        cluster,
-    )
+    chosen = (name, selector, team, vendor, all_namespaces)
+    wanted = (*chosen, comment, ticket, yes, full, timeout, output, cluster)
     _review(_Asked(Decision.REJECT, *wanted))
 
 

@@ -112,8 +112,8 @@ async def selected(
     access: Access,
     name: str | None,
     selector: str | None,
-    team: str | None,
-    vendor: str | None,
+    team: str | None = None,
+    vendor: str | None = None,
     *,
     everywhere: bool,
 ) -> list[MCPConnection]:

@@ -66,9 +66,9 @@ def _document(data: bytes) -> Any:
 
 def _time(given: Any) -> datetime:
     """YAML has made a datetime of it, unless it was quoted."""
-    if isinstance(given, datetime):
-        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
     try:
+        if isinstance(given, datetime) and given.tzinfo is not None:
+            return given.astimezone(UTC)
         if isinstance(given, str) and _STAMP.fullmatch(given):
             return datetime.fromisoformat(given).astimezone(UTC)
     except (ValueError, OverflowError):

@@ -77,7 +77,7 @@ def owner_now(connection: MCPConnection, look: OwnerLook | None) -> OwnerRecord 
     if look is None or there is None:
         return record
     owner = connection.spec.owner.user
-    if there or (look.is_there(owner) and record is not None and record.orphaned_since is None):
+    if there or (record is not None and look.is_there(owner)):
         return _returned(connection, record, look)
     if record is None or record.left_since is None:
         left = whole_seconds(look.at)
@@ -114,15 +114,22 @@ def _stood_up_for(connection: MCPConnection, record: OwnerRecord | None) -> Owne
 
 
 def _returned(connection: MCPConnection, record: OwnerRecord | None, look: OwnerLook) -> OwnerRecord | None:
-    """Who was found gone is there. What is Orphaned needs their approval, too."""
-    approval = connection.status.approval
+    """The owner, or who answers, is there. What is Orphaned needs the word of one of them, too."""
     if record is None or (
-        record.orphaned_since is not None
-        and (
-            approval is None or approval.reviewer != record.answering or approval.time < record.orphaned_since
-        )
+        record.orphaned_since is not None and not _approved_since(connection, record, look)
     ):
         return record
     if look.is_there(record.owner):
         return None
     return OwnerRecord(owner=record.owner, answering=record.answering)
+
+
+def _approved_since(connection: MCPConnection, record: OwnerRecord, look: OwnerLook) -> bool:
+    approval, since = connection.status.approval, record.orphaned_since
+    return (
+        approval is not None
+        and since is not None
+        and approval.time >= since
+        and approval.reviewer in (record.owner, record.answering)
+        and look.is_there(approval.reviewer) is True
+    )

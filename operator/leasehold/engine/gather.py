@@ -122,6 +122,7 @@ class Gatherer:
             matched_by=self._book.matched_by(newest),
             rivals=self._inventory.rivals(newest),
             drift=drift,
+            owner_look=self._owners.look(newest, self.now()),
         )
 
     async def _drift(self, o: Observation) -> DriftStanding | None:
