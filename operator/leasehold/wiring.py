@@ -46,6 +46,7 @@ from leasehold.engine.usage import FleetUsage, UseWatch
 from leasehold.ports import AuditSink, Catalog, Clock, Cluster, Metrics, Usage, Vault
 from leasehold.settings import Settings, namespaces, networks
 from leasehold.telemetry.audit import AuditLog
+from leasehold.telemetry.audit_chain import ChainedAudit
 from leasehold.telemetry.fleet import FleetMetrics
 from leasehold.telemetry.metrics import Telemetry
 
@@ -212,7 +213,8 @@ async def operator(
         threads=settings.workers + max(settings.workers // 4, 1),
         observe=telemetry.vault_request,
     )
-    audit = AuditLog(telemetry.audit_write_failed, Path(settings.audit_file) if settings.audit_file else None)
+    audit_file = Path(settings.audit_file) if settings.audit_file else None
+    audit = AuditLog(telemetry.audit_write_failed, audit_file)
     events = EventRecorder(cluster, cluster.clock, telemetry.event_dropped)
     elector = build_elector(settings, telemetry, over)
     try:
@@ -222,7 +224,7 @@ async def operator(
                 cluster,
                 vault,
                 cluster.clock,
-                audit,
+                ChainedAudit(audit, audit_file),
                 telemetry,
                 events,
                 elector,
