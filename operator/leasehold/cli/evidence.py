@@ -19,7 +19,7 @@ from leasehold.api.revocation import MCPRevocation
 from leasehold.cli.access import Context, Kubeconfig, opened, run
 from leasehold.cli.ending import FINDINGS, failed, refused
 from leasehold.cli.evidence_signature import is_signed, private_key, public_key, signature
-from leasehold.core.audit_lines import Finding
+from leasehold.core.evidence_finding import Finding, FindingKind
 from leasehold.core.evidence_folder import SIGNATURE, SUMS, Checked, check, evidence_files, sums, tables
 from leasehold.core.evidence_sources import KINDS, Period, Scope, Sources, audit_name
 from leasehold.core.examination import samples_of
@@ -203,9 +203,11 @@ def verify(
     if public is None and signed is not None:
         notes.append("the signature was not checked: give --key")
     elif public is not None and signed is None:
-        found.append(Finding("NotSigned", f"{SIGNATURE} is missing"))
+        found.append(Finding(FindingKind.NOT_SIGNED, f"{SIGNATURE} is missing"))
     elif public is not None and signed is not None and not is_signed(public, files.get(SUMS, b""), signed):
-        found.append(Finding("SignatureDiffers", f"{SIGNATURE} is no signature of this key over {SUMS}"))
+        found.append(
+            Finding(FindingKind.SIGNATURE_DIFFERS, f"{SIGNATURE} is no signature of this key over {SUMS}")
+        )
     elif public is None:
         notes.append("it is not signed: whoever could write the folder could write its sums")
     for name, count in checked.counts.items():

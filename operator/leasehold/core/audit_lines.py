@@ -11,18 +11,11 @@ from pydantic import ValidationError
 
 from leasehold.core.audit import TYPE_PREFIX, AuditEnvelope
 from leasehold.core.audit_chain import PreviousEnd, record_hash
+from leasehold.core.evidence_finding import Finding, FindingKind
 from leasehold.core.hidden_text import visible
 from leasehold.core.wire_json import UnfitJson, parse
 
 OURS: Final = f"{TYPE_PREFIX}."
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that a person has to look at; `kind` is one CamelCase word."""
-
-    kind: str
-    words: str
 
 
 @dataclass(frozen=True)
@@ -102,7 +95,9 @@ def read_kept(files: Mapping[str, bytes]) -> Kept:
                 line = _line(place, record)
             except (UnfitJson, TypeError, KeyError, ValueError) as error:
                 why = str(error) if isinstance(error, UnfitJson) else "it lacks what every record has"
-                reading.findings.append(Finding("UnreadableLine", f"{place} cannot be read: {why}"))
+                reading.findings.append(
+                    Finding(FindingKind.UNREADABLE_LINE, f"{place} cannot be read: {why}")
+                )
                 continue
             of_file[line.source].append(line)
         for source, lines in of_file.items():
@@ -114,7 +109,7 @@ def read_kept(files: Mapping[str, bytes]) -> Kept:
         if [each.sequence for each in once] != sorted(each.sequence for each in once):
             late = next(each for before, each in pairwise(once) if each.sequence < before.sequence)
             words = f"{late.place} has record {late.sequence} of {_shown(source)} after a later one"
-            reading.findings.append(Finding("OutOfOrder", words))
+            reading.findings.append(Finding(FindingKind.OUT_OF_ORDER, words))
         chains.append(Chain(source, tuple(sorted(once, key=lambda each: each.sequence))))
     return Kept(tuple(chains), tuple(reading.findings), reading.foreign)
 
@@ -150,7 +145,7 @@ def _once(lines: Iterable[Line], findings: list[Finding]) -> list[Line]:
         elif seen[line.sequence].hash != line.hash:
             places = f"{seen[line.sequence].place} and {line.place}"
             words = f"{places} are two records {line.sequence} of {_shown(line.source)}"
-            findings.append(Finding("Contradiction", words))
+            findings.append(Finding(FindingKind.CONTRADICTION, words))
     return list(seen.values())
 
 
@@ -184,26 +179,34 @@ def _links(chain: Chain) -> Iterable[Finding]:
     for before, line in pairwise(chain.lines):
         if line.sequence != before.sequence + 1:
             missing = _range(before.sequence + 1, line.sequence - 1)
-            yield Finding("Gap", f"of {name} {missing} missing, between {before.place} and {line.place}")
+            yield Finding(
+                FindingKind.GAP, f"of {name} {missing} missing, between {before.place} and {line.place}"
+            )
         elif line.previous_hash is None:
             if chain.is_linked:
-                yield Finding("Unlinked", f"{line.place} does not have the hash of the record before it")
+                yield Finding(
+                    FindingKind.UNLINKED, f"{line.place} does not have the hash of the record before it"
+                )
         elif line.previous_hash != before.hash:
             words = (
                 f"{before.place} or {line.place} was changed: the hash of {name} {before.sequence} differs"
             )
-            yield Finding("Changed", words)
+            yield Finding(FindingKind.CHANGED, words)
 
 
 def _begin(chain: Chain, others: Mapping[str, Chain], since: str) -> tuple[Sequence[Finding], Sequence[str]]:
     name, first = _shown(chain.source), chain.first
     if first.sequence > 1:
         words = f"of {name} {_range(1, first.sequence - 1)} missing, before {first.place}"
-        return ([Finding("Gap", words)], []) if first.time > since else ([], [f"{words}; they are older"])
+        return (
+            ([Finding(FindingKind.GAP, words)], [])
+            if first.time > since
+            else ([], [f"{words}; they are older"])
+        )
     if not chain.is_linked:
         return [], [f"{name} has no links: only its numbers tell whether records are missing"]
     if first.chain is None:
-        return [Finding("Unlinked", f"{first.place} does not say which chain was before it")], []
+        return [Finding(FindingKind.UNLINKED, f"{first.place} does not say which chain was before it")], []
     if first.chain.get("previousEnd") != PreviousEnd.KNOWN:
         told = visible(str(first.chain.get("previousEnd")))
         return [], [f"{name} knew of no chain before it ({told}): whether one is missing cannot be told"]
@@ -217,15 +220,17 @@ def _before(chain: Chain, before: Chain | None, since: str) -> tuple[Sequence[Fi
     if before is None:
         told = f"{words}, of which nothing is here"
         return (
-            ([Finding("ChainMissing", told)], [])
+            ([Finding(FindingKind.CHAIN_MISSING, told)], [])
             if chain.first.time > since
             else ([], [f"{told}; it is older"])
         )
     end = next((line for line in before.lines if line.sequence == number), None)
     if end is None:
-        return [Finding("EndMissing", f"{words}, which here ends with record {before.last.sequence}")], []
+        return [
+            Finding(FindingKind.END_MISSING, f"{words}, which here ends with record {before.last.sequence}")
+        ], []
     if end.hash != said.get("hash"):
-        return [Finding("Changed", f"{words}, and its hash differs: {end.place} was changed")], []
+        return [Finding(FindingKind.CHANGED, f"{words}, and its hash differs: {end.place} was changed")], []
     return [], []
 
 

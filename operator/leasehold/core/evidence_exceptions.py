@@ -1,6 +1,7 @@
 """What an access review has to ask about. Each check is named for what it finds, and says since when and why."""
 
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from typing import Final
 
 from leasehold.api.connection import MCPConnection
@@ -17,6 +18,27 @@ ABOUT: Final = (
     "One row for each reason to ask about a connection or a generation of its credential. What is told of "
     "connections holds at the time of reading; what is told of generations, in the period."
 )
+
+
+class ExceptionKind(StrEnum):
+    """First what is told of connections, then of generations, then of objects."""
+
+    REVIEW_OVERDUE = "ReviewOverdue"
+    REVIEW_DUE = "ReviewDue"
+    NEVER_REVIEWED = "NeverReviewed"
+    STATIC_CREDENTIAL = "StaticCredential"
+    RECORD_ONLY = "RecordOnly"
+    USE_NOT_WATCHED = "UseNotWatched"
+    IDLE = "Idle"
+    DRIFTED = "Drifted"
+    OWNER_IS_NO_PERSON = "OwnerIsNoPerson"
+    FAILING = "Failing"
+    NOT_ENDED = "NotEnded"
+    ENDED_LATE = "EndedLate"
+    END_NOT_ON_RECORD = "EndNotOnRecord"
+    ABANDONED = "Abandoned"
+    UNREADABLE = "Unreadable"
+
 
 Check = Callable[[MCPConnection, str], tuple[str | None, str] | None]
 """Since when, and why; None where there is nothing to ask."""
@@ -106,17 +128,17 @@ def is_not_in_order(connection: MCPConnection, _now: str) -> tuple[str | None, s
     )
 
 
-CHECKS: Final[tuple[tuple[str, Check], ...]] = (
-    ("ReviewOverdue", review_is_overdue),
-    ("ReviewDue", review_is_due),
-    ("NeverReviewed", was_never_reviewed),
-    ("StaticCredential", credential_is_static),
-    ("RecordOnly", nothing_is_minted),
-    ("UseNotWatched", use_is_not_watched),
-    ("Idle", is_idle),
-    ("Drifted", has_drifted),
-    ("OwnerIsNoPerson", owner_is_a_machine),
-    ("Failing", is_not_in_order),
+CHECKS: Final[tuple[tuple[ExceptionKind, Check], ...]] = (
+    (ExceptionKind.REVIEW_OVERDUE, review_is_overdue),
+    (ExceptionKind.REVIEW_DUE, review_is_due),
+    (ExceptionKind.NEVER_REVIEWED, was_never_reviewed),
+    (ExceptionKind.STATIC_CREDENTIAL, credential_is_static),
+    (ExceptionKind.RECORD_ONLY, nothing_is_minted),
+    (ExceptionKind.USE_NOT_WATCHED, use_is_not_watched),
+    (ExceptionKind.IDLE, is_idle),
+    (ExceptionKind.DRIFTED, has_drifted),
+    (ExceptionKind.OWNER_IS_NO_PERSON, owner_is_a_machine),
+    (ExceptionKind.FAILING, is_not_in_order),
 )
 
 
@@ -139,10 +161,14 @@ def _of_connections(sources: Sources) -> Iterator[Row]:
 
 
 def _row(
-    kind: str, connection: MCPConnection, since: str | None, words: str, generation: int | None = None
+    kind: ExceptionKind,
+    connection: MCPConnection,
+    since: str | None,
+    words: str,
+    generation: int | None = None,
 ) -> Row:
     return {
-        "kind": kind,
+        "kind": kind.value,
         "namespace": connection.metadata.namespace,
         "connection": connection.metadata.name,
         "connectionUID": connection.metadata.uid,
@@ -160,28 +186,28 @@ def _of_ledgers(sources: Sources) -> Iterator[Row]:
             if end is None or end > sources.scope.read_time or only_runs_out(entry) or cannot_end(entry):
                 continue
             words = f"it had to end, and is not proven dead: {entry.reason.value}"
-            yield _row("NotEnded", connection, end, words, entry.generation)
+            yield _row(ExceptionKind.NOT_ENDED, connection, end, words, entry.generation)
 
 
 def _of_endings(sources: Sources) -> Iterator[Row]:
     existing = {each.metadata.uid for each in sources.connections}
     for ending in endings_of(sources):
         if ending.abandoned:
-            yield _ending_row("Abandoned", ending, "a person gave it up, with nothing proven")
+            yield _ending_row(ExceptionKind.ABANDONED, ending, "a person gave it up, with nothing proven")
         elif ending.ended is None and ending.data.connection.uid not in existing:
             words = "its connection is gone, and no record says that it ended"
-            yield _ending_row("EndNotOnRecord", ending, words)
+            yield _ending_row(ExceptionKind.END_NOT_ON_RECORD, ending, words)
         elif ending.state == "Verified" and (ending.seconds or 0) > LATE_SECONDS:
             words = (
                 f"proven dead {ending.seconds} s after its end was begun, which is more than {LATE_SECONDS} s"
             )
-            yield _ending_row("EndedLate", ending, words)
+            yield _ending_row(ExceptionKind.ENDED_LATE, ending, words)
 
 
-def _ending_row(kind: str, ending: Ending, words: str) -> Row:
+def _ending_row(kind: ExceptionKind, ending: Ending, words: str) -> Row:
     of = ending.data.connection
     return {
-        "kind": kind,
+        "kind": kind.value,
         "namespace": of.namespace,
         "connection": of.name,
         "connectionUID": of.uid,
@@ -193,4 +219,8 @@ def _ending_row(kind: str, ending: Ending, words: str) -> Row:
 
 def _unreadable(sources: Sources) -> Iterator[Row]:
     for name in sources.unreadable:
-        yield {"kind": "Unreadable", "connection": name, "words": "this version cannot read this object"}
+        yield {
+            "kind": ExceptionKind.UNREADABLE.value,
+            "connection": name,
+            "words": "this version cannot read this object",
+        }

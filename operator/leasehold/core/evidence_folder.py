@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from leasehold.core.audit_lines import Chain, Finding
+from leasehold.core.audit_lines import Chain
 from leasehold.core.evidence_decisions import decisions
 from leasehold.core.evidence_endings import endings, revocations
 from leasehold.core.evidence_exceptions import exceptions
+from leasehold.core.evidence_finding import Finding, FindingKind
 from leasehold.core.evidence_population import population
 from leasehold.core.evidence_reconciliation import reconciliation
 from leasehold.core.evidence_report import REPORT, report
@@ -154,7 +155,7 @@ def check(files: Mapping[str, bytes], version: str) -> Checked:
         scope = read_scope(content[MANIFEST])
         sources = read_sources(scope, content)
     except NotEvidence as error:
-        return Checked((*findings, Finding("NoEvidence", str(error))), (), {})
+        return Checked((*findings, Finding(FindingKind.NO_EVIDENCE, str(error))), (), {})
     other = (
         ""
         if scope.tool_version == version
@@ -169,23 +170,30 @@ def check(files: Mapping[str, bytes], version: str) -> Checked:
 
 def _wrong_sums(content: Mapping[str, bytes], written: bytes | None) -> list[Finding]:
     if written is None:
-        return [Finding("NoSums", f"{SUMS} is missing")]
+        return [Finding(FindingKind.NO_SUMS, f"{SUMS} is missing")]
     said: dict[str, str] = {}
     findings = []
     for line in written.decode(errors="replace").splitlines():
         digest, _, name = line.partition("  ")
         if not name or name in said:
-            findings.append(Finding("SumsUnreadable", f"{SUMS} has a line that is no sum: {visible(line)}"))
+            findings.append(
+                Finding(FindingKind.SUMS_UNREADABLE, f"{SUMS} has a line that is no sum: {visible(line)}")
+            )
             continue
         said[name] = digest
     for name, digest in said.items():
         if name not in content:
-            findings.append(Finding("FileMissing", f"{visible(name)} is in {SUMS}, and not in the folder"))
+            findings.append(
+                Finding(FindingKind.FILE_MISSING, f"{visible(name)} is in {SUMS}, and not in the folder")
+            )
         elif sha256(content[name]).hexdigest() != digest:
-            findings.append(Finding("SumDiffers", f"{visible(name)} is not the file that {SUMS} is about"))
+            findings.append(
+                Finding(FindingKind.SUM_DIFFERS, f"{visible(name)} is not the file that {SUMS} is about")
+            )
     added = sorted(set(content) - set(said))
     return findings + [
-        Finding("FileAdded", f"{visible(name)} is in the folder, and not in {SUMS}") for name in added
+        Finding(FindingKind.FILE_ADDED, f"{visible(name)} is in the folder, and not in {SUMS}")
+        for name in added
     ]
 
 
@@ -193,7 +201,9 @@ def _differences(content: Mapping[str, bytes], computed: Mapping[str, bytes], ot
     findings = []
     for name, data in computed.items():
         if name not in content:
-            findings.append(Finding("FileMissing", f"{name} is missing"))
+            findings.append(Finding(FindingKind.FILE_MISSING, f"{name} is missing"))
         elif content[name] != data:
-            findings.append(Finding("Inconsistent", f"{name} is not what the sources make of it{other}"))
+            findings.append(
+                Finding(FindingKind.INCONSISTENT, f"{name} is not what the sources make of it{other}")
+            )
     return findings
