@@ -281,6 +281,7 @@ class Deployment:
         credential: Mapping[str, Any] | None = None,
         name: str | None = None,
         store: MCPCredentialStore | None = None,
+        vault: VaultApi | None = None,
         **spec: Any,
     ) -> MCPServerProfile:
         """Register a server; its Vault role and policy come from the bootstrap."""
@@ -302,7 +303,8 @@ class Deployment:
         profile = MCPServerProfile.model_validate(body)
         if credential is not None:
             with self._lock:
-                apply_setup(self.vault, vault_setup([store or self.store], [profile], self.options))
+                setup = vault_setup([store or self.store], [profile], self.options)
+                apply_setup(vault or self.vault, setup)
         self.plane.apply(body)
         return profile
 

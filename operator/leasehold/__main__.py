@@ -1,17 +1,18 @@
 """`python -m leasehold`: the operator."""
 
 import asyncio
-import contextlib
 import gc
 import signal
 import ssl
 import sys
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from leasehold import __version__
-from leasehold.core.faults import Fault
+from leasehold.core.faults import Fault, NeedsPerson
 from leasehold.engine.runtime import Engine
 from leasehold.handlers.watch import Watcher
 from leasehold.settings import PREFIX, BadSettings, Settings, namespaces
@@ -22,6 +23,7 @@ from leasehold.wiring import operator
 
 log = structlog.get_logger("leasehold")
 
+CANNOT_START = 2
 LONGEST_PAUSE_SECONDS = 15.0
 COLLECT_EVERY = (10_000, 5, 5)
 """Python's own 700 costs half of the time in which a large fleet is read."""
@@ -57,11 +59,15 @@ async def run(settings: Settings, tls: ssl.SSLContext | None) -> int:
             return telemetry.render()
 
         server = TelemetryServer(metrics, live, ready, tls)
-        host, port = await server.start(settings.listen_host, settings.listen_port)
+        try:
+            host, port = await server.start(settings.listen_host, settings.listen_port)
+        except OSError as error:
+            log.error("cannot listen", setting="LEASEHOLD_LISTEN_PORT", why=str(error))
+            return CANNOT_START
         log.info("started", version=__version__, metrics=f"{host}:{port}")
         try:
             elector.start()
-            await _first_of(elector.elected, over)
+            await _first_of(elector.elected.wait(), over.wait())
             if not over.is_set():
                 await _begin(engine, over)
                 gc.freeze()  # the fleet stays: to go through ten thousand connections holds the loop for 0.3 s
@@ -78,25 +84,30 @@ async def run(settings: Settings, tls: ssl.SSLContext | None) -> int:
         return 0 if finished and not elector.lost else 1
 
 
-async def _first_of(*events: asyncio.Event) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
+async def _first_of(*awaited: Awaitable[Any]) -> None:
+    """Wait until one of them has ended, and end the others."""
+    tasks = [asyncio.ensure_future(each) for each in awaited]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
         task.cancel()
+    await asyncio.wait(tasks)
 
 
 async def _begin(engine: Engine, stop: asyncio.Event) -> None:
     """Start as soon as the API server can be listed; until then the operator is not ready, and says so."""
     pause = 1.0
     while not stop.is_set():
+        starting = asyncio.create_task(engine.start())
+        await _first_of(starting, stop.wait())
+        if starting.cancelled():
+            return
         try:
-            await engine.start()
+            starting.result()
         except Fault as fault:
             log.warning("the objects cannot be listed yet", reason=fault.reason, why=fault.message)
         else:
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
+        await _first_of(stop.wait(), asyncio.sleep(pause))
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
@@ -108,13 +119,17 @@ def main() -> int:
         tls = ServedCertificate(Path(directory)).context if directory else None
     except UnusableCertificate as error:
         print(f"leasehold: {PREFIX}LISTEN_TLS_DIRECTORY: {error}", file=sys.stderr)
-        return 2
+        return CANNOT_START
     except BadSettings as error:
         print(f"leasehold: {error}", file=sys.stderr)
-        return 2
+        return CANNOT_START
     configure_logs(settings.log_level)
     gc.set_threshold(*COLLECT_EVERY)
-    return asyncio.run(run(settings, tls))
+    try:
+        return asyncio.run(run(settings, tls))
+    except NeedsPerson as fault:
+        log.error("cannot start", setting="LEASEHOLD_KUBECONFIG", why=fault.message)
+        return CANNOT_START
 
 
 if __name__ == "__main__":

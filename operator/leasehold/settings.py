@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -84,7 +84,7 @@ class Settings(BaseModel):
     """A directory with `tls.crt` and `tls.key`, to serve them over TLS; it is read anew when it has changed."""
     audit_file: str | None = None
     """A file that gets the audit lines besides stdout."""
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     """How much is logged."""
     workers: Annotated[int, Field(ge=1, le=256)] = 32
     """Connections that are worked on at once; a quarter as many more are kept for endings alone."""

@@ -99,9 +99,32 @@ async def writes_secret(cluster: KubernetesCluster) -> object:
     return await cluster.create_secret(content)
 
 
+async def lists(cluster: KubernetesCluster) -> object:
+    return await cluster.list_all(MCPConnection)
+
+
 async def deletes_secret(cluster: KubernetesCluster) -> object:
     await cluster.delete_secret("support", "s", "uid")
     return None
+
+
+@pytest.mark.parametrize("body", ["<html>please log in</html>", "", "[]", "null", '"{"'])
+def test_what_is_no_answer_of_an_api_server_says_nothing(body: str) -> None:
+    assert isinstance(outcome(Server(an_answer(200, body)), reads), TryLater)
+    for write in (writes_status, writes_secret):
+        assert isinstance(outcome(Server(an_answer(200, body)), write), OutcomeUnknown)
+    assert isinstance(outcome(Server(an_answer(200, body)), lists), TryLater)
+    assert isinstance(outcome(Server(an_answer(200, body)), deletes_secret), Fault)
+
+
+def test_what_is_no_answer_of_an_api_server_tells_no_time() -> None:
+    async def run() -> None:
+        async with serving(Server(an_answer(200, "<html>"))) as cluster:
+            with pytest.raises(TryLater):
+                await reads(cluster)
+            assert cluster.clock.now() is None
+
+    asyncio.run(run())
 
 
 def test_a_write_whose_connection_breaks_has_an_unknown_outcome_and_is_sent_once() -> None:

@@ -239,13 +239,14 @@ def test_proxies_and_netrc_of_the_environment_are_ignored(
 
 # answers that say that nothing was done
 
+ELSEWHERE = Reply(307, headers={"Location": "http://127.0.0.1:1/v1/elsewhere"})
+
 
 @pytest.mark.parametrize("operation", [mint, *IDEMPOTENT[:-1]])
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
         (refusal(503, "Vault is sealed"), Reason.SEALED),
-        (Reply(307, headers={"Location": "http://127.0.0.1:1/v1/elsewhere"}), Reason.UNREACHABLE),
         (refusal(412, "required index state not present"), Reason.UNREACHABLE),
         (refusal(429, "rate limit quota exceeded"), Reason.THROTTLED),
         (Reply(472), Reason.UNREACHABLE),
@@ -257,6 +258,20 @@ def test_what_vault_did_not_try_is_tried_later(operation: Operation, reply: Repl
     fault = answered(reply, operation)
     assert isinstance(fault, TryLater)
     assert fault.reason is reason
+
+
+@pytest.mark.parametrize("operation", IDEMPOTENT[:-1])
+def test_a_node_that_knows_no_active_one_is_asked_again(operation: Operation) -> None:
+    fault = answered(ELSEWHERE, operation)
+    assert isinstance(fault, TryLater)
+    assert fault.reason is Reason.UNREACHABLE
+    assert "no active node" in fault.message
+
+
+def test_a_standby_that_lost_the_active_node_does_not_say_whether_it_has_minted() -> None:
+    fault = answered(ELSEWHERE, mint)
+    assert isinstance(fault, OutcomeUnknown)
+    assert "no active node" in fault.message
 
 
 def test_the_wait_that_vault_asks_for_is_passed_on() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from controlplane import httpcall
 from controlplane.child import Household, Server, ServerFailed
@@ -12,30 +13,47 @@ from controlplane.vaultapi import VaultApi
 
 INITIALISED = {200, 429, 472, 473, 503}
 NOT_INITIALISED = 501
+UNSEALED = {200, 429}
 
 
 class VaultServer(Server):
     """`start` leaves it initialised and unsealed; what it stores outlives its process."""
 
     def __init__(
-        self, household: Household, program: Path, port: int, *, max_request_seconds: int = 90
+        self,
+        household: Household,
+        program: Path,
+        port: int,
+        *,
+        max_request_seconds: int = 90,
+        name: str = "vault",
+        cluster_port: int | None = None,
     ) -> None:
-        super().__init__("vault", household)
+        super().__init__(name, household)
         self.address = f"http://127.0.0.1:{port}"
         self._program = program
-        self._config = household.workdir / "vault.json"
+        self._config = household.workdir / f"{name}.json"
         self._root_token: str | None = None
         self._unseal_key: str | None = None
-        storage = household.workdir / "vault"
-        storage.mkdir(mode=0o700)
+        listener: dict[str, Any] = {"address": f"127.0.0.1:{port}", "tls_disable": True}
         config = {
-            "storage": {"file": {"path": str(storage)}},
-            "listener": {"tcp": {"address": f"127.0.0.1:{port}", "tls_disable": True}},
+            "storage": self.storage(),
+            "listener": {"tcp": listener},
             "api_addr": self.address,
             "disable_mlock": True,
             "default_max_request_duration": f"{max_request_seconds}s",
         }
+        if cluster_port is not None:
+            listener["cluster_address"] = f"127.0.0.1:{cluster_port}"
+            config["cluster_addr"] = f"https://127.0.0.1:{cluster_port}"
+        self._config.touch(mode=0o600)
         self._config.write_text(json.dumps(config, indent=1))
+
+    def storage(self) -> dict[str, Any]:
+        """Where it keeps what it knows, in the words of its configuration."""
+        directory = self.workdir / self.name
+        directory.mkdir(mode=0o700)
+        return {"file": {"path": str(directory)}}
 
     @property
     def root_token(self) -> str:
@@ -53,7 +71,7 @@ class VaultServer(Server):
 
     def ready(self) -> bool:
         """Listening; whether it is sealed is another question."""
-        return self._health() in INITIALISED | {NOT_INITIALISED}
+        return self.health() in INITIALISED | {NOT_INITIALISED}
 
     def start(self) -> None:
         self.start_sealed()
@@ -62,7 +80,7 @@ class VaultServer(Server):
     def start_sealed(self) -> None:
         """What a restart without auto-unseal leaves: it answers 503."""
         super().start()
-        if self._health() == NOT_INITIALISED:
+        if self.health() == NOT_INITIALISED:
             made = VaultApi(self.address).call("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
             self._unseal_key, self._root_token = made["keys_base64"][0], made["root_token"]
 
@@ -71,9 +89,10 @@ class VaultServer(Server):
 
     def unseal(self) -> None:
         VaultApi(self.address).call("PUT", "sys/unseal", {"key": self._unseal_key})
-        self.wait_for(lambda: self._health() == 200, "unsealed")
+        self.wait_for(lambda: self.health() in UNSEALED, "unsealed")
 
-    def _health(self) -> int:
+    def health(self) -> int:
+        """The status of its health: 200 where it is active, 429 where it stands by; 0 without an answer."""
         try:
             return httpcall.call("GET", f"{self.address}/v1/sys/health").status
         except OSError:

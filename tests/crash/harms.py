@@ -72,6 +72,7 @@ MORE_KUBERNETES_HARMS = (
     Harm("a slow answer", None, seconds=3),
 )
 LASTING_KUBERNETES_HARMS = (
+    Harm("garbage", Reason.CLUSTER_UNAVAILABLE, Reply(200, b"<html>please log in</html>")),
     Harm("403", Reason.REFUSED, kubernetes_refusal(403, "Forbidden")),
     Harm("429", Reason.THROTTLED, kubernetes_refusal(429, "TooManyRequests", Retry_After="1")),
     Harm("500", Reason.CLUSTER_UNAVAILABLE, kubernetes_refusal(500, "InternalError")),
@@ -100,7 +101,8 @@ KUBERNETES_REQUESTS = (
 
 def redirect(address: str) -> Harm:
     """To another host, which must never hear of it."""
-    return Harm("a redirect", Reason.UNREACHABLE, Reply(307, headers={"Location": f"{address}/v1/somewhere"}))
+    reply = Reply(307, headers={"Location": f"{address}/v1/somewhere"})
+    return Harm("a redirect", Reason.UNREACHABLE, reply, at_mint=UNKNOWN)
 
 
 def vault_troubles(harms: Sequence[Harm]) -> list[Trouble]:

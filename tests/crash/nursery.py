@@ -40,14 +40,24 @@ class OperatorProcess:
         """SIGTERM; returns when it has ended."""
         self._end(signal.SIGTERM)
 
+    def ask_to_stop(self) -> None:
+        """SIGTERM; returns at once."""
+        self._send(signal.SIGTERM)
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait until it has ended, by itself or because it was asked to."""
+        return bool(select.select([self._descriptor], [], [], seconds)[0])
+
     @property
     def is_dead(self) -> bool:
         """Whether it has ended."""
-        return bool(select.select([self._descriptor], [], [], 0)[0])
+        return self.ends_within(0)
 
     def logged(self) -> list[dict[str, Any]]:
         """Its log; a line that is no JSON is there as `raw`."""
         lines: list[dict[str, Any]] = []
+        if not self.log.exists():  # it is not quite born yet
+            return lines
         for line in self.log.read_text().splitlines():
             try:
                 lines.append(json.loads(line))
@@ -64,10 +74,13 @@ class OperatorProcess:
         return [f"{self.task}: {redacted(what)[:1500]}" for what in said]
 
     def _end(self, signum: signal.Signals) -> None:
+        self._send(signum)
+        if not self.ends_within(LONGEST_END_SECONDS):
+            raise WaitTimedOut(f"the operator {self.pid} did not end on {signum.name}")
+
+    def _send(self, signum: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._descriptor, signum)
-        if not select.select([self._descriptor], [], [], LONGEST_END_SECONDS)[0]:
-            raise WaitTimedOut(f"the operator {self.pid} did not end on {signum.name}")
 
 
 class Nursery:

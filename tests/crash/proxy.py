@@ -67,8 +67,17 @@ class Exchange:
         return "watch=true" in self.query or "watch=1" in self.query
 
 
+@dataclass(frozen=True)
+class LastWords:
+    """What a watch is told in place of what the server tells, and how it ends then: cut, or as if that were all."""
+
+    told: bytes
+    cut: bool = True
+
+
 class Meddler(Protocol):
-    """What is done to requests; both run in the proxy's event loop. Raise `Cut` to answer nothing."""
+    """What is done to requests; both run in the proxy's event loop. Raise `Cut` to answer nothing. Watches are only
+    shown to it: what becomes of them is a matter of the lane."""
 
     async def before(self, exchange: Exchange) -> Reply | None:
         """Ahead of the server; a reply keeps the request from it."""
@@ -123,6 +132,8 @@ class Lane:
         self.watch_reply: Reply | None = None
         """What new watches are answered with, in place of a stream."""
         self.watches_refused = 0
+        self.watch_ends: list[LastWords | Reply] = []
+        """What becomes of the next watches, one after the other."""
         self.another_vault = ""
         """The address of a Vault that stands where the store's own has stood."""
         self.apiserver_url = ""
@@ -143,7 +154,7 @@ class Lane:
         wait_until(self.is_quiet, BOUND_SECONDS, f"nobody is connected to {self.name}")
         self.meddler, self.scope = None, None
         self.cuts_upstream = self.watches_are_silent = False
-        self.watch_reply, self.another_vault = None, ""
+        self.watch_reply, self.another_vault, self.watch_ends = None, "", []
         self.log.clear()
 
     async def cut_watches(self) -> int:
@@ -207,9 +218,14 @@ class Lane:
         return Reply(exchange.status, exchange.answer, headers)
 
     async def _stream(self, request: web.Request, exchange: Exchange) -> web.StreamResponse:
-        if (reply := self.watch_reply) is not None:
+        if self.meddler is not None:
+            await self.meddler.before(exchange)
+        end = self.watch_ends.pop(0) if self.watch_ends else self.watch_reply
+        if isinstance(end, Reply):
             self.watches_refused += 1
-            return web.Response(status=reply.status, body=reply.body, headers=dict(reply.headers))
+            return web.Response(status=end.status, body=end.body, headers=dict(end.headers))
+        if end is not None:
+            return await _say(request, end)
         self._watches.append(request)
         try:
             return await self._pass_on(request, exchange)
@@ -223,6 +239,8 @@ class Lane:
             )
             with contextlib.suppress(ConnectionError):  # whoever watched is dead
                 await response.prepare(request)
+                if self.meddler is not None:
+                    await self.meddler.after(exchange)
                 async for chunk in upstream.content.iter_any():
                     if not self.watches_are_silent:
                         await response.write(chunk)
@@ -245,6 +263,16 @@ class Lane:
             data=exchange.body or None,
             allow_redirects=False,
         )
+
+
+async def _say(request: web.Request, words: LastWords) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write(words.told)
+        if words.cut and request.transport is not None:
+            request.transport.abort()
+    return response
 
 
 def _end_to_end(headers: Mapping[str, str], dropped: frozenset[str]) -> dict[str, str]:

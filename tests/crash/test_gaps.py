@@ -8,6 +8,7 @@ import pytest
 
 from controlplane.waiting import wait_until
 from crash.harms import kubernetes_refusal
+from crash.proxy import LastWords
 from crash.scenarios import FIRST_MINT, SUSPENSION, unsettled
 from crash.world import CrashWorld, Subject
 from leasehold.api.connection import LedgerEntry
@@ -53,6 +54,31 @@ def test_watches_that_are_cut_and_then_refused_are_begun_anew(world: CrashWorld,
     lane.watch_reply = kubernetes_refusal(429, "TooManyRequests", Retry_After="1")
     wait_until(lambda: lane.watches_refused > refused + 3, SECONDS, "it was begun again and again")
     lane.watch_reply = None
+    wait_until(lambda: not unsettled(SUSPENSION.end, world.find(subject)), SECONDS, "the edit is seen")
+    operator.stop()
+
+
+def test_watches_that_are_told_nonsense_are_begun_anew(world: CrashWorld, subject: Subject) -> None:
+    """Nothing of it is more than a warning in the log: the fixture looks."""
+    lane = world.lane_of(subject)
+    operator = world.operator(lane, resync_seconds=LONG)
+    world.claim(subject)
+    wait_until(lambda: works(world, subject), SECONDS, "the claim is seen")
+    error = {"type": "ERROR", "object": {"kind": "Status", "code": 500, "message": "etcd has no leader"}}
+    told = json.dumps(error).encode() + b"\n"
+    lane.watch_ends = [
+        *(LastWords(told[:size]) for size in range(0, len(told), 4)),
+        LastWords(told, cut=False),
+        LastWords(told[:-9], cut=False),
+        LastWords(b"null\n", cut=False),
+        LastWords(b"<html>"),
+        kubernetes_refusal(410, "Expired"),
+        kubernetes_refusal(401, "Unauthorized"),
+        kubernetes_refusal(500, "InternalError"),
+    ]
+    world.cut_watches(lane)
+    wait_until(lambda: not lane.watch_ends, SECONDS, "watches have ended in each of these ways")
+    world.change(subject, suspend=True)
     wait_until(lambda: not unsettled(SUSPENSION.end, world.find(subject)), SECONDS, "the edit is seen")
     operator.stop()
 

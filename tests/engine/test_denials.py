@@ -155,7 +155,7 @@ async def test_a_mint_that_the_fence_held_up_for_too_long_is_not_sent_any_more()
     await world.start()
     world.delays["list_revocations"] = [30.0]
     connection = world.claim()
-    await passing(31)
+    await passing(30.5)
     assert world.vault.mints == 0
     await passing(30)
     assert world.ready(connection) == "Active"

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from fakes.world import NAMESPACE, World
+from leasehold.api.base import whole_seconds
 from leasehold.api.connection import Assurance, MCPConnection
 from leasehold.api.names import SecretAnnotation
 from leasehold.api.review import MCPConnectionReview
@@ -46,7 +47,7 @@ async def test_an_approval_renews_the_lease_from_its_own_time() -> None:
     await world.start()
     claimed = world.claim(leaseDurationSeconds=30 * DAY)
     await passing(600)
-    said_at = world.now
+    said_at = whole_seconds(world.now)
     review(world, claimed, "Approve")
     await passing(5)
     status = world.find(claimed).status

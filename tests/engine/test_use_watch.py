@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from fakes.usage import FakeUsage
 from fakes.world import NAMESPACE, World
+from leasehold.api.base import whole_seconds
 from leasehold.api.connection import MCPConnection, UseRecord
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
@@ -105,7 +106,7 @@ async def test_a_heartbeat_that_stops_is_warned_of_and_then_ends_the_credential(
     office = Office()
     await office.opened()
     await office.used_for(12)
-    last = office.world.now - timedelta(seconds=10)
+    last = whole_seconds(office.world.now - timedelta(seconds=10))
     await passing(IDLE * 3 / 4)
     assert office.used == ("False", "IdleSoon")
     assert (office.ready, office.world.secret_works()) == ("Active", True)

@@ -104,6 +104,7 @@ class FakeCluster:
         self.tokens: list[tuple[str, str, str]] = []
         self._troubles: list[Trouble] = []
         self._version = 100
+        self._uids = 0
 
     def fail(self, method: str, fault: Exception, *, times: int = 1, afterwards: bool = False) -> None:
         """The next `times` calls of a method raise; `afterwards`: once they have done their work."""
@@ -116,6 +117,11 @@ class FakeCluster:
     def next_version(self) -> str:
         self._version += 1
         return str(self._version)
+
+    def new_uid(self) -> str:
+        """The same ones in each run: what is planned is spread by them."""
+        self._uids += 1
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, str(self._uids)))
 
     async def get(self, kind: type[R], name: str, namespace: str = "") -> R | None:
         with self._called("get"):
@@ -221,7 +227,7 @@ class FakeCluster:
             if (content.namespace, content.name) in self.secrets:
                 raise Conflict("the name is taken")
             meta = SecretMeta(
-                uid=str(uuid.uuid4()),
+                uid=self.new_uid(),
                 resource_version=self.next_version(),
                 owner_uids=(content.owner.metadata.uid,),
                 labels=dict(content.labels),
@@ -268,7 +274,7 @@ class FakeCluster:
         with self._called("create_snapshot"):
             if key_of(snapshot) in self.objects:
                 raise Conflict("the name is taken")
-            uid, created = str(uuid.uuid4()), self._now()
+            uid, created = self.new_uid(), self._now()
             self.store(with_metadata(snapshot, uid=uid, creation_timestamp=created, generation=1))
 
     async def delete_snapshot(self, name: str) -> None:

@@ -1,6 +1,5 @@
 """What other people do to a `FakeCluster`: teams, administrators, the garbage collector."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from fakes.cluster import FakeCluster, FakeNamespace, FakeSecret, key_of, with_metadata
-from leasehold.api.base import Resource
+from leasehold.api.base import Resource, whole_seconds
 from leasehold.api.revocation import MCPRevocation
 from leasehold.core.facts import RevocationFact, SecretMeta
 
@@ -46,7 +45,12 @@ class FakePeople:
 
     def create(self, resource: R) -> R:
         """Create an object as declared, with a new uid."""
-        metadata = {"uid": str(uuid.uuid4()), "generation": 1, "creation_timestamp": self.cluster.clock.now()}
+        now = self.cluster.clock.now()
+        metadata = {
+            "uid": self.cluster.new_uid(),
+            "generation": 1,
+            "creation_timestamp": whole_seconds(now) if now is not None else None,
+        }
         return self.cluster.store(with_metadata(resource, **metadata))
 
     def edit(self, resource: Resource) -> None:
@@ -85,7 +89,7 @@ class FakePeople:
 
     def create_service_account(self, namespace: str, name: str) -> str:
         """A new service account; returns its uid."""
-        uid = str(uuid.uuid4())
+        uid = self.cluster.new_uid()
         self.cluster.service_accounts[namespace, name] = uid
         return uid
 
@@ -105,7 +109,7 @@ class FakePeople:
         self, namespace: str, name: str, data: Mapping[str, str], labels: Mapping[str, str] | None = None
     ) -> str:
         """A Secret of somebody else's; returns its uid."""
-        meta = SecretMeta(str(uuid.uuid4()), self.cluster.next_version(), (), dict(labels or {}), {})
+        meta = SecretMeta(self.cluster.new_uid(), self.cluster.next_version(), (), dict(labels or {}), {})
         self.cluster.secrets[namespace, name] = FakeSecret(meta, dict(data))
         return meta.uid
 

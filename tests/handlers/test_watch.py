@@ -1,6 +1,5 @@
 """The watches against a real API server, with the operator's own rights."""
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,50 +11,13 @@ from contract.worlds import RealPeople
 from controlplane import Plane
 from controlplane.waiting import wait_until
 from handlers.cutter import Cutter
+from handlers.told import SECONDS, Told
 from leasehold.api.connection import MCPConnection
 from leasehold.api.store import MCPCredentialStore
-from leasehold.handlers.watch import Watcher, WatchEvent
 from objects import a_connection
 from shipped import operator_token, shipped
 
-SECONDS = 60
-Started = Callable[..., "Told"]
-
-
-class Told:
-    """What a watcher told the engine's event loop, and the threads that it needed."""
-
-    def __init__(self, kubeconfig: str, *namespaces: str) -> None:
-        self.events: list[WatchEvent] = []
-        self.failures: list[Exception] = []
-        self.threads_before = set(threading.enumerate())
-        self.loop = asyncio.new_event_loop()
-        self.engine = threading.Thread(target=self.loop.run_forever, name="engine", daemon=True)
-        self.engine.start()
-        self.wrong_thread: list[str] = []
-        self.watcher = Watcher(kubeconfig, self.loop, self._take, self.failures.append, namespaces)
-        self.watcher.start()
-
-    def _take(self, event: WatchEvent) -> None:
-        if threading.current_thread() is not self.engine:
-            self.wrong_thread.append(threading.current_thread().name)
-        self.events.append(event)
-
-    def waits_for(self, resource: MCPConnection | MCPCredentialStore, *types: str | None) -> None:
-        """Wait until the last event on that object is of one of these types."""
-        wait_until(lambda: self.last(resource) in types, SECONDS, f"an event {types} on {resource.key}")
-
-    def last(self, resource: MCPConnection | MCPCredentialStore) -> str | None:
-        """The type of the last event on that object; "silence" where there was none."""
-        uid = resource.metadata.uid
-        found = [event.type for event in self.events if event.body["metadata"]["uid"] == uid]
-        return found[-1] if found else "silence"
-
-    def end(self) -> None:
-        assert self.watcher.stop(SECONDS)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.engine.join()
-        self.loop.close()
+Started = Callable[..., Told]
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +169,7 @@ def test_changes_are_told_after_the_api_server_was_away(
     people.plane.apiserver.restart()
     people.edit(before)
     told.waits_for(before, "MODIFIED", None)
-    wait_until(lambda: _labelled(told, before), SECONDS, "the edit itself is told")
+    wait_until(lambda: told.labelled(before), SECONDS, "the edit itself is told")
     after = people.create(a_connection(namespace=people.namespace()))
     told.waits_for(after, "ADDED", None)
 
@@ -223,7 +185,7 @@ def test_a_watch_that_ends_with_an_error_is_begun_anew_and_reported(
         wait_until(lambda: told.failures, SECONDS, "the failure is reported")
         assert told.watcher.alive
         people.edit(connection)
-        wait_until(lambda: _labelled(told, connection), SECONDS, "the edit is told")
+        wait_until(lambda: told.labelled(connection), SECONDS, "the edit is told")
 
 
 def test_it_stops_while_the_api_server_is_away_and_leaves_no_thread(
@@ -265,11 +227,3 @@ def test_a_token_that_was_replaced_in_its_file_is_used(
 
 def _count(told: Told, connection: MCPConnection) -> int:
     return sum(event.body["metadata"]["uid"] == connection.metadata.uid for event in told.events)
-
-
-def _labelled(told: Told, connection: MCPConnection) -> bool:
-    return any(
-        event.body["metadata"]["uid"] == connection.metadata.uid
-        and "edited" in event.body["metadata"].get("labels", {})
-        for event in told.events
-    )

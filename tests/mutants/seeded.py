@@ -74,6 +74,13 @@ MUTANTS = (
         ("tests/engine/test_denials.py", "test"),
     ),
     Mutant(
+        "4 mint: a standby that lost the active node is taken to have done nothing",
+        ADAPTERS + "vault_answers.py",
+        "if subject.repeatable else OutcomeUnknown(message)",
+        "",
+        ("tests/adapters/test_vault_adapter.py", "lost_the_active_node"),
+    ),
+    Mutant(
         "4 mint: an unknown outcome is taken for a refusal",
         ENGINE + "mint.py",
         """        except OutcomeUnknown as fault:

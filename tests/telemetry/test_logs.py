@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -20,11 +22,12 @@ TOKEN = "hvs.CAESIJf0abcdefghijklmnopqrstuvwxyz"
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+    handlers, level, hooks = root.handlers, root.level, (sys.unraisablehook, threading.excepthook)
     stream = io.StringIO()
     configure_logs("INFO", stream)
     yield stream
     root.handlers, root.level = handlers, level
+    sys.unraisablehook, threading.excepthook = hooks
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
 
@@ -130,6 +133,35 @@ def test_a_record_that_cannot_be_formatted_does_not_print_its_arguments(
     (line,) = written(stream)
     assert line["event"] == "a log record of urllib3 could not be written"
     assert "CAES" not in stream.getvalue() + "".join(capsys.readouterr())
+
+
+class Stubborn:
+    """Fails where nobody can help it."""
+
+    def __del__(self) -> None:
+        raise RuntimeError(f"thrown away with {TOKEN}")
+
+
+def test_what_nobody_can_catch_becomes_a_line_without_a_traceback(stream: io.StringIO) -> None:
+    stubborn = Stubborn()
+    del stubborn
+    (line,) = written(stream)
+    assert line["level"] == "error"
+    assert "RuntimeError: thrown away with" in line["event"]
+    assert "Traceback" not in stream.getvalue()
+    assert "CAES" not in stream.getvalue()
+
+
+def test_what_ends_a_thread_becomes_a_line_without_a_traceback(stream: io.StringIO) -> None:
+    def fail() -> None:
+        raise RuntimeError(TOKEN)
+
+    thread = threading.Thread(target=fail, name="hasty")
+    thread.start()
+    thread.join()
+    (line,) = written(stream)
+    assert "it ended thread hasty" in line["event"]
+    assert "CAES" not in stream.getvalue()
 
 
 def test_a_warning_becomes_a_line(stream: io.StringIO) -> None:

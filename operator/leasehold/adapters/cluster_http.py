@@ -88,8 +88,8 @@ class Transport:
     async def send(self, call: Call) -> Answer:
         """Send it once.
 
-        :raises TryLater: nobody answered, and repeating is harmless
-        :raises OutcomeUnknown: nobody answered, and the write may have been carried out
+        :raises TryLater: no API server answered, and repeating is harmless
+        :raises OutcomeUnknown: no API server answered, and the write may have been carried out
         """
         authorization = await self._authorization()
         sent = time.monotonic()
@@ -102,9 +102,11 @@ class Transport:
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             self._note(call, "unanswered", sent)
-            raise _unanswered(call, error) from error
-        self._clock.saw(answer.headers.get("Date"), sent, time.monotonic())
+            raise _silent(call, type(error).__name__) from error
         self._note(call, str(answer.status), sent)
+        if answer.ok and not answer.body.startswith(b"{"):  # no API server: something before it
+            raise _silent(call, "something else answered")
+        self._clock.saw(answer.headers.get("Date"), sent, time.monotonic())
         return answer
 
     async def close(self) -> None:
@@ -144,8 +146,8 @@ class Transport:
             self._observe(verb, call.resource, outcome, time.monotonic() - sent)
 
 
-def _unanswered(call: Call, error: Exception) -> Fault:
-    what = f"No answer to {call.verb} {call.resource} {call.subject} ({type(error).__name__})"
+def _silent(call: Call, why: str) -> Fault:
+    what = f"No answer of the API server to {call.verb} {call.resource} {call.subject} ({why})"
     if call.repeatable:
         return TryLater(Reason.CLUSTER_UNAVAILABLE, f"{what}.")
     return OutcomeUnknown(f"{what}: it may have been carried out.")

@@ -69,9 +69,16 @@ class Connection(RESTClientObject):
 
     @classmethod
     def in_cluster(cls) -> "Connection":
-        """As the pod's service account."""
+        """As the pod's service account.
+
+        :raises NeedsPerson: this is no pod, or one without a token
+        """
         configuration = _configuration()
-        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        try:
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        except (ConfigException, OSError) as error:
+            message = f"no kubeconfig is named, and this is no pod with a token: {error}"
+            raise NeedsPerson(Reason.CLUSTER_UNAVAILABLE, message) from error
         return cls(configuration)
 
     @classmethod

@@ -20,7 +20,6 @@ MAX_WORDS: Final = 300
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]+")
 
 _WAITS: Final = {
-    307: (Reason.UNREACHABLE, "there is no active node"),
     412: (Reason.UNREACHABLE, "this node does not have the needed state yet"),
     429: (Reason.THROTTLED, "too many requests"),
     472: (Reason.UNREACHABLE, "this node is a disaster recovery secondary"),
@@ -28,6 +27,10 @@ _WAITS: Final = {
     501: (Reason.SEALED, "it is not initialized"),
 }
 """Answers by which nothing was done: Vault did not even try."""
+
+REDIRECT: Final = 307
+"""A standby answers it where there is no active node, but also where it has forwarded the request, and the active
+node was gone before it answered: then nobody knows what was done."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ def fault_of(answer: Answer, subject: Subject) -> Fault:
     if answer.status in _WAITS:
         reason, because = _WAITS[answer.status]
         return TryLater(reason, _sentence(subject, because, answer), answer.retry_after_seconds)
+    if answer.status == REDIRECT:
+        message = _sentence(subject, "there is no active node", answer)
+        return TryLater(Reason.UNREACHABLE, message) if subject.repeatable else OutcomeUnknown(message)
     if answer.status == 503 and "sealed" in vaults_own_words(answer).lower():
         return TryLater(Reason.SEALED, _sentence(subject, "it is sealed", answer), answer.retry_after_seconds)
     if (

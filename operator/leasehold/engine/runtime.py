@@ -18,11 +18,11 @@ from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
-from leasehold.core.ledger import only_runs_out
 from leasehold.engine.breakglass import Breakglass
 from leasehold.engine.events import EventRecorder
 from leasehold.engine.fence import Fence
 from leasehold.engine.inventory import Inventory, version_of
+from leasehold.engine.orphans import ORPHAN_PREFIX, Orphans
 from leasehold.engine.prober import Prober
 from leasehold.engine.queue import Lane, WorkQueue
 from leasehold.engine.reconcile import Reconciler
@@ -41,8 +41,6 @@ KINDS: Final[tuple[type[Resource], ...]] = (
 STORE_PREFIX: Final = "store:"
 PROFILE_PREFIX: Final = "profile:"
 REVIEW_PREFIX: Final = "review:"
-ORPHAN_PREFIX: Final = "orphan:"
-ORPHAN_RETRY: Final = timedelta(seconds=15)
 LONGEST_NAP: Final = timedelta(hours=1)
 LONGEST_RETRY_SECONDS: Final = 60.0
 TAKEN_AT_ONCE: Final = 100
@@ -75,9 +73,7 @@ class Engine:
         self._cluster = cluster
         self._inventory = inventory
         self._reconciler = reconciler
-        self._revoker = revoker
         self._fence = fence
-        self._clock = clock
         self._events = events
         self._metrics = metrics
         self._breakglass = breakglass
@@ -95,7 +91,7 @@ class Engine:
         self._telling: asyncio.Task[None] | None = None
         self._failures: dict[str, int] = {}
         self._started: dict[str, float] = {}
-        self._orphans: dict[str, MCPConnection] = {}
+        self._orphans = Orphans(inventory, revoker, clock)
         self._listed_at: float | None = None
         self._stopping = False
         breakglass.use(self._revoke_first, self._queue.hold_back)
@@ -263,29 +259,7 @@ class Engine:
         self._reconciler.released.discard(gone.metadata.uid)
         if released or not gone.status.ledger:
             return
-        key = f"{ORPHAN_PREFIX}{gone.key}/{gone.metadata.uid}"
-        self._orphans[key] = gone
-        self._queue.add(key, Lane.REVOKE)
-
-    async def _end_orphan(self, key: str) -> timedelta | None:
-        orphan, now = self._orphans[key], self._clock.now()
-        if now is None:
-            raise TryLater(Reason.CLUSTER_UNAVAILABLE, "the API server's time is not known yet")
-        left = []
-        for entry in orphan.status.ledger:
-            remains = await self._revoker.end(entry, self._inventory.store_by_uid(entry.store_uid), now)
-            if remains.state is not None and not only_runs_out(entry):
-                log.warning(
-                    "a credential without its connection is alive", object=orphan.key, left=remains.state
-                )
-                left.append(entry.model_copy(update={"state": remains.state}))
-        if not left:
-            del self._orphans[key]
-            return None
-        self._orphans[key] = orphan.model_copy(
-            update={"status": orphan.status.model_copy(update={"ledger": tuple(left)})}
-        )
-        return ORPHAN_RETRY
+        self._queue.add(self._orphans.take(gone), Lane.REVOKE)
 
     def _lane(self, key: str) -> Lane:
         if key.startswith(STORE_PREFIX):
@@ -339,7 +313,7 @@ class Engine:
                 await self._reviews.reconcile(review)
             return None
         if key.startswith(ORPHAN_PREFIX):
-            return await self._end_orphan(key)
+            return await self._orphans.end(key)
         connection = self._inventory.connections.get(key)
         if connection is None:
             return None

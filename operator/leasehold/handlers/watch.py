@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 import aiohttp
 import kopf
+import structlog
 
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
@@ -35,12 +36,14 @@ WATCHED: Final[tuple[type[Resource], ...]] = (
     MCPCredentialStore,
 )
 
+log = structlog.get_logger(__name__)
+
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
-LOOK_EVERY_SECONDS = 0.02
 END_SECONDS = 5.0
-WATCHES = "multidimensional multitasker"
-"""kopf's name for the task above all its watches."""
+WATCHER = "watcher for "
+CLOSER = "startup/cleanup activities"
+"""kopf's names for the tasks that watch, and for the one that closes its sessions when it is cancelled."""
 HEALTHY_AFTER_SECONDS = 60.0
 """A run that lasted as long as this was not begun in vain: the next backoff is the first one again."""
 
@@ -123,7 +126,7 @@ class Watcher:
             backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
 
     async def _watch(self) -> None:
-        # for a threading flag kopf parks a pool thread, and asyncio.run waits for that one for ever
+        # for a threading flag kopf parks a pool thread, and nobody ever ends that one
         stop_flag = asyncio.Event()
         loop = asyncio.get_running_loop()
         with self._lock:
@@ -131,24 +134,29 @@ class Watcher:
                 return
             self._stop_run = partial(loop.call_soon_threadsafe, stop_flag.set)
         try:
-            checked = asyncio.create_task(_what_is_there(connection_info(self._kubeconfig), self._namespaces))
             stopped = asyncio.create_task(stop_flag.wait())
-            await asyncio.wait({checked, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if stop_flag.is_set():
-                return
-            namespaces = checked.result()
-            running = kopf.operator(
-                registry=self._registry(),
-                settings=_settings(),
-                standalone=True,
-                clusterwide=not self._namespaces,
-                namespaces=namespaces,
-                stop_flag=stop_flag,
-            )
-            await _until_over(asyncio.create_task(running))
+            checked = asyncio.create_task(_what_is_there(connection_info(self._kubeconfig), self._namespaces))
+            await _first_of({stopped, checked})
+            if not stopped.done():
+                await self._watch_until(stopped, checked.result())
         finally:
             with self._lock:
                 self._stop_run = None
+
+    async def _watch_until(self, stopped: asyncio.Task[Any], namespaces: Collection[str]) -> None:
+        """kopf's tasks, until one of them ends or we are asked to stop."""
+        spawned = kopf.spawn_tasks(
+            registry=self._registry(),
+            settings=_settings(),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=namespaces,
+        )
+        roots = set(await spawned)
+        ended = await _first_of({stopped, *roots}) - {stopped}
+        await _end(roots)
+        for task in ended:
+            task.result()
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -188,40 +196,44 @@ class _NothingKept(kopf.DiffBaseStorage):
         return None
 
 
-async def _until_over(running: asyncio.Task[None]) -> None:
-    """Wait for kopf. Where one watch ends it, it waits for the others, which may wait for a login for ever."""
-    watches = await _their_task(running)
-    while not (running.done() or watches.done()):
-        await asyncio.wait({running, watches}, return_when=asyncio.FIRST_COMPLETED)
-    await asyncio.wait({running}, timeout=END_SECONDS)
-    if not running.done():
-        raise TimeoutError("the watches ended, and kopf did not")
-    running.result()
+async def _first_of(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return done
 
 
-async def _their_task(running: asyncio.Task[None]) -> asyncio.Task[Any]:
-    """The task above all watches, soon enough not to miss its end; kopf itself where that ends first."""
-    for _ in range(int(END_SECONDS / LOOK_EVERY_SECONDS)):
-        found = next((task for task in asyncio.all_tasks() if task.get_name() == WATCHES), None)
-        if found is not None or running.done():
-            return found or running
-        await asyncio.wait({running}, timeout=LOOK_EVERY_SECONDS)
-    raise TimeoutError("kopf watches nothing")
+async def _end(roots: set[asyncio.Task[Any]]) -> None:
+    """Let the watches end, cancel what they left behind, and only then have kopf close its sessions. By itself it
+    closes them under requests that it has lost sight of, and waits for watches that it does not end."""
+    closer = {task for task in roots if task.get_name() == CLOSER}
+    watchers = {task for task in asyncio.all_tasks() if task.get_name().startswith(WATCHER)}
+    await _cancel((roots - closer) | watchers)
+    await _cancel(asyncio.all_tasks() - closer - {asyncio.current_task()})
+    await _cancel(closer)
+
+
+async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=END_SECONDS)
 
 
 def _run_to_its_end(main: Coroutine[Any, Any, None]) -> None:
-    """As `asyncio.run`, but tasks that do not let themselves be cancelled are left behind."""
+    """As `asyncio.run`, but tasks that do not let themselves be cancelled are left behind, and so are generators:
+    asyncio closes them in no order, and kopf's cannot be closed after what they are made of."""
     loop = asyncio.new_event_loop()
+    loop.set_exception_handler(_note)
     try:
         loop.run_until_complete(main)
     finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.wait(left, timeout=END_SECONDS))
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(_cancel(asyncio.all_tasks(loop)))
         loop.close()
+
+
+def _note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody in this loop waits for any more. A watch that fails is told and begun anew, whatever else fails
+    with it: asyncio would log each with a traceback, as if somebody could mend it."""
+    log.debug("left behind by the watches", what=context["message"], why=repr(context.get("exception")))
 
 
 def _settings() -> kopf.OperatorSettings:

@@ -4,6 +4,7 @@ redaction: an exception of a library may quote the request that carried the toke
 import json
 import logging
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, TextIO
@@ -16,10 +17,9 @@ from leasehold.core.sealed import Sealed
 
 MAX_DEPTH: Final = 8
 
-PER_EVENT: Final = "kopf.objects"
-"""kopf's logger for what it does with each event of each object; below a warning that is as many lines as the
-fleet has changes, and says nothing that ours do not."""
-
+CHATTY: Final = {"kopf.objects": logging.WARNING, "kopf._core.reactor.running": logging.ERROR}
+"""kopf's loggers for what it does with each event of each object, which is as many lines as the fleet has changes,
+and for its own start and end, where it warns that it takes no signals, as it is meant to."""
 
 WATCHING: Final = "kopf"
 """What it calls an error is a request that it repeats, or a watch that we begin anew and report ourselves."""
@@ -59,8 +59,11 @@ def configure_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.setLevel(level)
     root.handlers = [handler]
-    logging.getLogger(PER_EVENT).setLevel(logging.WARNING)
+    for logger, least in CHATTY.items():
+        logging.getLogger(logger).setLevel(least)
     logging.captureWarnings(capture=True)
+    sys.unraisablehook = _unraisable
+    threading.excepthook = _ended_a_thread
 
 
 def _without_alarm(record: logging.LogRecord) -> bool:
@@ -69,6 +72,22 @@ def _without_alarm(record: logging.LogRecord) -> bool:
         record.levelno, record.levelname = logging.WARNING, "WARNING"
         record.exc_info = record.exc_text = None
     return True
+
+
+def _unraisable(what: "sys.UnraisableHookArgs") -> None:
+    """Python's own prints a traceback past the redaction. Nobody can handle these: they come up where something is
+    thrown away, like a task that did not let itself be cancelled."""
+    _tell_of(what.exc_type, what.exc_value, f"{what.err_msg or 'ignored in'} {what.object!r}")
+
+
+def _ended_a_thread(what: threading.ExceptHookArgs) -> None:
+    _tell_of(what.exc_type, what.exc_value, f"it ended thread {what.thread.name if what.thread else '?'}")
+
+
+def _tell_of(kind: type[BaseException], error: BaseException | None, where: str) -> None:
+    logging.getLogger(__name__).error(
+        "an exception that nobody caught: %s: %s; %s", kind.__name__, error, where
+    )
 
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
