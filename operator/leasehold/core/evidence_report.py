@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from jinja2 import Environment
 
-from leasehold.core.evidence_table import LONGEST_CELL, Table
+from leasehold.core.evidence_table import LONGEST_CELL, Cell, Row, Table
 from leasehold.core.hidden_text import visible
 
 REPORT: Final = "report.html"
@@ -190,8 +190,11 @@ def _section(table: Table) -> dict[str, Any]:
     return {
         "table": table,
         "titles": [title for title, _ in columns],
-        "rows": [
-            [[row[name] for name in names if row.get(name) is not None] for _, names in columns]
-            for row in table.rows
-        ],
+        "rows": [[_parts(row, names) for _, names in columns] for row in table.rows],
     }
+
+
+def _parts(row: Row, names: Sequence[str]) -> list[Cell]:
+    """What stands in one cell, each part on a line of its own; a connection is named as everywhere else."""
+    parts = [row[name] for name in names if row.get(name) is not None]
+    return ["/".join(map(str, parts))] if names[0] == "namespace" else parts
