@@ -20,7 +20,7 @@ from leasehold.cli.access import Context, Kubeconfig, opened, run
 from leasehold.cli.ending import FINDINGS, failed, refused
 from leasehold.cli.evidence_signature import is_signed, private_key, public_key, signature
 from leasehold.core.evidence_finding import Finding, FindingKind
-from leasehold.core.evidence_folder import SIGNATURE, SUMS, Checked, check, evidence_files, sums, tables
+from leasehold.core.evidence_folder import SIGNATURE, SUMS, Checked, check, counts_of, evidence_files, sums
 from leasehold.core.evidence_sources import KINDS, Period, Scope, Sources, audit_name
 from leasehold.core.examination import samples_of
 from leasehold.core.faults import NeedsPerson, TryLater
@@ -93,8 +93,8 @@ def export(
     if key is not None:
         files[SIGNATURE] = signature(key, files[SUMS])
     _write(output, files)
-    for table in tables(sources):
-        typer.echo(f"{table.name}: {len(table.rows)}")
+    for name, count in counts_of(files).items():
+        typer.echo(f"{name}: {count}")
     if not kept:
         typer.echo("No --audit was given: connections that have ended are missing.", err=True)
     _tell(Checked(sources.examined.findings, sources.examined.notes, {}))

@@ -1,6 +1,7 @@
 """Who decided what about which connection, on what they had looked at, and what had changed before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from leasehold.api.connection import MCPConnection
@@ -41,30 +42,50 @@ def decisions(sources: Sources) -> Table:
     return Table("decisions", "Decisions", ABOUT, COLUMNS, rows)
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What decisions are looked up in: connections by namespace and name, drift by connection and digest."""
+
+    connections: Mapping[tuple[str, str], MCPConnection]
+    drifts: Mapping[tuple[str, str], Sequence[Told]]
+
+    @classmethod
+    def of(cls, sources: Sources) -> "_Known":
+        drifts: dict[tuple[str, str], list[Told]] = {}
+        for envelope, data in sources.results("drift"):
+            if data.drift is not None:
+                key = (data.connection.uid, data.drift.live_digest)
+                drifts.setdefault(key, []).append((envelope, data))
+        named = {(each.metadata.namespace, each.metadata.name): each for each in sources.connections}
+        return cls(named, drifts)
+
+
 def _rows(sources: Sources) -> Iterator[Row]:
-    period = sources.scope.period
+    period, known = sources.scope.period, _Known.of(sources)
+    said = sources.results("approve", "reject")
     judged: dict[tuple[str, str, str], Told] = {}
-    for envelope, data in sources.results("approve", "reject"):
-        if data.review is not None:
-            key = (data.connection.namespace, data.review.name, data.actor)
+    for envelope, data in said:
+        if (key := _key(data)) is not None:
             judged.setdefault(key, (envelope, data))
     written = set()
     for review in sources.reviews:
         key = (review.metadata.namespace, review.metadata.name, review.spec.reviewer)
         written.add(key)
         if period.has(told(review.metadata.creation_timestamp)):
-            yield _written(sources, review, judged.get(key))
-    for envelope, data in sources.results("approve", "reject"):
-        known = (
-            data.review is not None and (data.connection.namespace, data.review.name, data.actor) in written
-        )
-        if not known and period.has(envelope.time):
-            yield _recorded(sources, envelope, data)
+            yield _written(known, review, judged.get(key))
+    for envelope, data in said:
+        if _key(data) not in written and period.has(envelope.time):
+            yield _recorded(known, envelope, data)
 
 
-def _written(sources: Sources, review: MCPConnectionReview, record: Told | None) -> Row:
+def _key(data: AuditData) -> tuple[str, str, str] | None:
+    """Which review a record is about; the reviewer is part of it, for a name may come back."""
+    return None if data.review is None else (data.connection.namespace, data.review.name, data.actor)
+
+
+def _written(known: _Known, review: MCPConnectionReview, record: Told | None) -> Row:
     spec, time = review.spec, told(review.metadata.creation_timestamp)
-    connection = _connection(sources, review)
+    connection = _connection(known, review)
     judged = next((each for each in review.status.conditions if each.type == COUNTED), None)
     uid = record[1].connection.uid if record else connection.metadata.uid if connection else None
     assurance = (
@@ -81,7 +102,7 @@ def _written(sources: Sources, review: MCPConnectionReview, record: Told | None)
         "counted": "NotJudged" if judged is None else "Yes" if judged.status.value == "True" else "No",
         "reason": judged.reason.value if judged else None,
         "surfaceDigest": spec.surface_digest,
-        "changed": _changed(sources, uid, spec.surface_digest, time),
+        "changed": _changed(known, uid, spec.surface_digest, time),
         "comment": spec.comment,
         "ticket": spec.ticket,
         "review": review.metadata.name,
@@ -89,17 +110,15 @@ def _written(sources: Sources, review: MCPConnectionReview, record: Told | None)
     }
 
 
-def _connection(sources: Sources, review: MCPConnectionReview) -> MCPConnection | None:
+def _connection(known: _Known, review: MCPConnectionReview) -> MCPConnection | None:
     """The one of that name, unless it is younger than the review."""
-    name, said = (review.metadata.namespace, review.spec.connection), review.metadata.creation_timestamp
-    for each in sources.connections:
-        created = each.metadata.creation_timestamp
-        if (each.metadata.namespace, each.metadata.name) == name:
-            return None if created and said and said < created else each
-    return None
+    found = known.connections.get((review.metadata.namespace, review.spec.connection))
+    created = found.metadata.creation_timestamp if found else None
+    said = review.metadata.creation_timestamp
+    return None if created and said and said < created else found
 
 
-def _recorded(sources: Sources, envelope: AuditEnvelope, data: AuditData) -> Row:
+def _recorded(known: _Known, envelope: AuditEnvelope, data: AuditData) -> Row:
     digest = data.review.surface_digest if data.review else None
     return {
         "time": envelope.time,
@@ -112,21 +131,19 @@ def _recorded(sources: Sources, envelope: AuditEnvelope, data: AuditData) -> Row
         "counted": "Yes" if data.outcome == "Succeeded" else "No",
         "reason": data.reason,
         "surfaceDigest": digest,
-        "changed": _changed(sources, data.connection.uid, digest, envelope.time),
+        "changed": _changed(known, data.connection.uid, digest, envelope.time),
         "comment": data.message,
         "review": data.review.name if data.review else None,
         "toldBy": "Audit",
     }
 
 
-def _changed(sources: Sources, uid: str | None, digest: str | None, time: str | None) -> str | None:
+def _changed(known: _Known, uid: str | None, digest: str | None, time: str | None) -> str | None:
     """The newest drift of the connection before it to just that surface."""
     if uid is None or digest is None or time is None:
         return None
-    found = None
-    for envelope, data in sources.results("drift"):
-        drift = data.drift
-        same = drift is not None and drift.live_digest == digest and data.connection.uid == uid
-        if drift is not None and same and envelope.time <= time:
-            found = f"{drift.level}: " + ", ".join(f"{each.kind} {each.count}" for each in drift.findings)
-    return found
+    before = [data.drift for envelope, data in known.drifts.get((uid, digest), ()) if envelope.time <= time]
+    drift = before[-1] if before else None
+    if drift is None:
+        return None
+    return f"{drift.level}: " + ", ".join(f"{each.kind} {each.count}" for each in drift.findings)
