@@ -80,6 +80,15 @@ def unopened(data: bytes) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
+def stripped(data: bytes) -> bytes:
+    """The second process, as if it had never linked anything."""
+    rows = records(data)
+    for row in rows[4:8]:
+        row["data"].pop("previousHash", None)
+        row["data"].pop("chain", None)
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
 def contradicted(data: bytes) -> bytes:
     return data + edited(5, b"triage", b"delete")(data)
 
@@ -100,6 +109,7 @@ TAMPERING = [
     ("the file was cut within the line that another chain names", without(7), ["EndMissing"]),
     ("a link was taken off", unlinked, ["Unlinked", "Changed"]),
     ("an opening was taken off", unopened, ["Changed", "Unlinked"]),
+    ("all links of a chain were taken off", stripped, ["Unlinked", "Changed"]),
     ("a forged copy was put beside it", contradicted, ["Contradiction"]),
 ]
 
@@ -151,7 +161,7 @@ def test_what_is_older_than_the_period_may_be_missing(whole: bytes) -> None:
     assert found({"a": rest}, BEFORE) == ["Gap"]
     kept = examine(read_kept({"a": rest}), "2026-11-20T12:01:00Z")
     assert kept.findings == ()
-    assert kept.notes == ("of /leasehold/second record 1 is missing, before a:1; they are older",)
+    assert kept.notes == ("of /leasehold/second record 1 is missing, before a:1; that is older",)
 
 
 def test_logs_between_the_records_are_left_out_and_counted(whole: bytes) -> None:
@@ -167,7 +177,7 @@ def test_records_of_an_older_version_have_their_numbers_alone(whole: bytes) -> N
         row["data"].pop("chain", None)
     old = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
     assert found({"a": old}) == []
-    assert found({"a": without(1)(old)}) == ["Gap"]
+    assert found({"a": without(1)(old)}) == found({"a": without(0)(old)}) == ["Gap"]
     assert "no links" in examine(read_kept({"a": old}), BEFORE).notes[0]
 
 
