@@ -125,7 +125,7 @@ async def _fleet_numbers(url: str, ca: Path | None) -> str:
     leads = samples_of(text).get("leasehold_leader")
     if leads is None:
         raise NeedsPerson(Reason.UNREACHABLE, f"--metrics: {url} has no metrics of Leasehold.")
-    if float(leads) != 1:
+    if leads not in ("1", "1.0"):
         raise TryLater(Reason.UNREACHABLE, f"--metrics: {url} stands by; give the address of the leader.")
     return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("leasehold_fleet_"))
 
