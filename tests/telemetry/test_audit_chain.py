@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,18 @@ def test_half_a_line_at_the_end_is_no_record(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-5])
     (second,) = written(path, "second", 1)
     assert second["data"]["chain"]["hash"] == record_hash(first[1])
+
+
+def test_a_pipe_has_no_end_that_could_be_read_and_is_written_to(tmp_path: Path) -> None:
+    pipe, failed = tmp_path / "audit", list[str]()
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        ChainedAudit(AuditLog(failed.append, pipe, io.StringIO()), pipe).write(a_record(1))
+        record = json.loads(os.read(reader, 65536))
+    finally:
+        os.close(reader)
+    assert (record["data"]["chain"], failed) == ({"previousEnd": "Unreadable"}, [])
 
 
 def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:

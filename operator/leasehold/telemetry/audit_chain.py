@@ -1,5 +1,7 @@
 """Links audit records to a chain on their way to the log, so that a lost one shows."""
 
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -45,8 +47,10 @@ class ChainedAudit:
         if self._path is None:
             return AuditChain(previous_end=PreviousEnd.NO_FILE)
         try:
+            if not stat.S_ISREG(self._path.stat().st_mode):
+                return AuditChain(previous_end=PreviousEnd.UNREADABLE)
             with self._path.open("rb") as file:
-                size = file.seek(0, 2)
+                size = file.seek(0, os.SEEK_END)
                 file.seek(max(size - TAIL_BYTES, 0))
                 return end_of(file.read())
         except FileNotFoundError:
