@@ -12,8 +12,10 @@ from audit_lines import must_fit
 from leasehold.api.reasons import Reason
 from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record
 from leasehold.core.audit_chain import record_hash
+from leasehold.settings import Settings
 from leasehold.telemetry.audit import AuditLog
 from leasehold.telemetry.audit_chain import ChainedAudit
+from leasehold.wiring import audit_file, chained
 from objects import NOON, a_connection
 
 
@@ -73,6 +75,17 @@ def test_a_restart_names_the_end_of_the_chain_in_the_file(tmp_path: Path) -> Non
         "sequence": 3,
         "hash": record_hash(first[-1]),
     }
+
+
+def test_the_operator_links_its_records_to_those_in_the_file_that_its_settings_name(tmp_path: Path) -> None:
+    settings = Settings(audit_file=str(tmp_path / "audit.jsonl"))
+    for instance in ("first", "second"):
+        log = AuditLog(list[str]().append, audit_file(settings), io.StringIO())
+        chained(log, settings).write(a_record(1, instance))
+        log.close()
+    lines = (tmp_path / "audit.jsonl").read_text().splitlines()
+    ends = [json.loads(line)["data"]["chain"].get("source") for line in lines]
+    assert ends == [None, "/leasehold/first"]
 
 
 def test_half_a_line_at_the_end_is_no_record(tmp_path: Path) -> None:
