@@ -200,6 +200,7 @@ class Reporter:
             review.spec.comment if verdict.counts else verdict.message,
             actor=review.spec.reviewer,
             assurance=assurance,
+            review=review,
         )
         if not verdict.counts:
             self._events.record(review, verdict.reason, verdict.message)
@@ -366,6 +367,7 @@ class Reporter:
         actor: str = "leasehold",
         drift: AuditDrift | None = None,
         assurance: Assurance | None = None,
+        review: MCPConnectionReview | None = None,
     ) -> None:
         now = self._clock.now()
         if now is None:
@@ -389,6 +391,7 @@ class Reporter:
                 actor=actor,
                 drift=drift,
                 assurance=assurance,
+                review=review,
             )
         )
 
