@@ -136,6 +136,7 @@ def next_wake(o: Observation) -> datetime | None:
     moments += [deadlines.idle_warning(o.connection, o.use), deadlines.idle_end(o.connection, o.use)]
     if o.drift is not None:
         moments.append(o.drift.deadline)
+    moments += [each.deadline_time for each in o.violations]
     if status.backoff is not None:
         moments.append(status.backoff.retry_time)
     for entry in status.ledger:

@@ -14,6 +14,7 @@ from leasehold.api.connection import (
 from leasehold.api.hold import Hold
 from leasehold.api.names import FINALIZER
 from leasehold.api.store import MCPCredentialStore
+from leasehold.api.violation import PolicyViolation
 from leasehold.core import revocations
 from leasehold.core.faults import Conflict, Fault, OutcomeUnknown, Vanished
 from leasehold.core.ledger import Ledger
@@ -70,6 +71,10 @@ class Work:
     def set_use(self, use: UseRecord | None) -> None:
         """Change what is known of the connection's use."""
         self.status = self.status.model_copy(update={"use": use})
+
+    def set_violations(self, violations: tuple[PolicyViolation, ...]) -> None:
+        """Change what access policies have found."""
+        self.status = self.status.model_copy(update={"policy_violations": violations})
 
     def minting_from(self, store: MCPCredentialStore) -> AbstractContextManager[None]:
         """See `Inventory.minting_from`."""

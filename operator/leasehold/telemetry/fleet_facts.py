@@ -37,6 +37,10 @@ USE: Final = GaugeFamily(
 DRIFTED: Final = GaugeFamily(
     "leasehold_fleet_drifted", "Connections that have drifted, by the worst of what differs."
 )
+VIOLATIONS: Final = GaugeFamily(
+    "leasehold_fleet_policy_violations",
+    "Rules of access policies that connections do not satisfy, by what becomes of them: Warn or Deny.",
+)
 LARGEST_LEDGER: Final = GaugeFamily(
     "leasehold_fleet_largest_ledger",
     "Generations that may be alive, of the connection that has most of them.",
@@ -62,7 +66,7 @@ FIRST_RENEWAL_DUE: Final = GaugeFamily(
     "When two thirds of the life of a current credential are over, of the first one.",
 )
 
-COUNTED: Final = (CONNECTIONS, LEDGER, CREDENTIALS, UNANSWERED, USE, DRIFTED)
+COUNTED: Final = (CONNECTIONS, LEDGER, CREDENTIALS, UNANSWERED, USE, DRIFTED, VIOLATIONS)
 FIRST: Final = (FIRST_LEASE_END, FIRST_REVOCATION_DUE, FIRST_RENEWAL_DUE)
 FAMILIES: Final = (*COUNTED, LARGEST_LEDGER, *FIRST, LEASES_ENDING, REVIEWS_OWED)
 
@@ -108,6 +112,7 @@ def facts_of(connection: MCPConnection) -> Facts:
         UNANSWERED: counted(*({"question": question} for question in unanswered(connection))),
         USE: counted({"use": _use(status.use)}),
         DRIFTED: counted(*({"level": drift.level.lower()} for drift in [status.drift] if drift)),
+        VIOLATIONS: counted(*({"effect": each.effect} for each in status.policy_violations)),
     }
     firsts = {
         FIRST_LEASE_END: status.lease_end_time if ready or alive else None,
