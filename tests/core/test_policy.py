@@ -48,7 +48,7 @@ def a_rated_profile(tier: str | None, **spec: Any) -> MCPServerProfile:
 
 def found(*policies: MCPAccessPolicy, connection: MCPConnection | None = None, **facts: Any) -> list[str]:
     observed = an_observation(connection or a_claim([a_current()]), policies=policies, **facts)
-    return sorted(each.rule.value for each in observed.violations)
+    return sorted(each.rule for each in observed.violations)
 
 
 OLDER = [a_claim(uid=f"older-{number}", created=CREATED - timedelta(days=number)) for number in (1, 2)]
@@ -110,7 +110,7 @@ def test_an_agents_youngest_connections_are_those_that_are_too_many() -> None:
 
 
 def test_a_policy_is_about_what_it_selects_and_about_what_nobody_can_tell() -> None:
-    strict = {"maxTTLSeconds": 60}
+    strict: dict[str, Any] = {"maxTTLSeconds": 60}
     prod = a_policy(namespaces={"matchLabels": {"env": "prod"}}, **strict)
     assert found(prod, namespace_labels={"env": "test"}) == []
     assert found(prod, namespace_labels={"env": "prod"}) == ["TTL"]
@@ -148,7 +148,7 @@ def at(hours: float, connection: MCPConnection, *policies: MCPAccessPolicy, **fa
     return an_observation(connection, now=NOON + hours * HOUR, policies=policies, **facts)
 
 
-STRICT = {"maxTTLSeconds": 60}
+STRICT: dict[str, Any] = {"maxTTLSeconds": 60}
 ENDLESS = a_current(expiry_time=NOON + 1000 * HOUR)
 
 
@@ -217,7 +217,7 @@ def test_what_a_policy_found_stands_while_it_cannot_be_read() -> None:
 
 
 def test_a_policy_that_cannot_be_read_lets_nobody_in_and_throws_nobody_out() -> None:
-    unreadable = {"unreadable_policies": ("from-tomorrow",)}
+    unreadable: dict[str, Any] = {"unreadable_policies": ("from-tomorrow",)}
     refused = decide(an_observation(**unreadable))
     assert (refused.finding.reason, refused.mint) == (Reason.POLICY_UNREADABLE, None)
     assert "from-tomorrow" in refused.finding.message
@@ -259,7 +259,7 @@ def policies(draw: st.DrawFn) -> list[MCPAccessPolicy]:
     made = []
     for number in range(draw(st.integers(0, 4))):
         chosen = draw(st.sets(st.sampled_from(sorted(demands)), min_size=1))
-        spec = {name: draw(demands[name]) for name in sorted(chosen)}
+        spec: dict[str, Any] = {name: draw(demands[name]) for name in sorted(chosen)}
         if draw(st.booleans()):
             spec["effect"] = "Warn"
         else:

@@ -12,7 +12,7 @@ from virtual_time import in_virtual_time, passing
 
 MINUTE = 60
 GRACE = 30 * MINUTE
-TOO_LONG = {"maxTTLSeconds": 60}
+TOO_LONG: dict[str, Any] = {"maxTTLSeconds": 60}
 
 
 def policed(world: World, name: str = "strict", **spec: Any) -> MCPAccessPolicy:

@@ -1,6 +1,5 @@
 """What a connection's status keeps of each rule of a policy that it does not satisfy."""
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -9,19 +8,6 @@ from leasehold.api.base import ApiModel, DNSSubdomain, Integer, Time
 from leasehold.api.policy import PolicyEffect
 
 MAX_VIOLATIONS = 32
-
-
-class PolicyRule(StrEnum):
-    """Which demand is not satisfied."""
-
-    LEASE_DURATION = "LeaseDuration"
-    TTL = "TTL"
-    CREDENTIAL_TYPE = "CredentialType"
-    PROFILE = "Profile"
-    APPROVAL = "Approval"
-    APPROVED_SURFACE = "ApprovedSurface"
-    SECOND_APPROVER = "SecondApprover"
-    CONNECTIONS_PER_AGENT = "ConnectionsPerAgent"
 
 
 class PolicyViolation(ApiModel):
@@ -33,8 +19,8 @@ class PolicyViolation(ApiModel):
     """Its uid: a new policy of the same name is another one."""
     generation: Annotated[Integer, Field(ge=0)]
     """The metadata.generation of the policy that was violated last."""
-    rule: PolicyRule
-    """What it demands."""
+    rule: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern="^[A-Z][A-Za-z]+$")]
+    """What it demands, as one CamelCase word. No enum: a newer operator writes under an older definition, too."""
     effect: PolicyEffect
     """Warn, or Deny: then it ends the credential at deadlineTime."""
     message: Annotated[str, StringConstraints(max_length=512)]

@@ -392,7 +392,7 @@ def _policies(connection: MCPConnection) -> tuple[AuditPolicy, ...]:
         AuditPolicy(
             name=each.policy,
             generation=each.generation,
-            rule=each.rule.value,
+            rule=each.rule,
             effect=each.effect.value,
             since=rfc3339(each.since_time),
             deadline=rfc3339(each.deadline_time) if each.deadline_time is not None else None,

@@ -7,17 +7,32 @@ connection's status: every restart reckons with the same one."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from re import escape, fullmatch
 
 from leasehold.api.base import whole_seconds
 from leasehold.api.connection import MCPConnection
 from leasehold.api.policy import MCPAccessPolicy, PolicyEffect, Requirement
 from leasehold.api.profile import MCPServerProfile, RiskTier
-from leasehold.api.violation import MAX_VIOLATIONS, PolicyRule, PolicyViolation
+from leasehold.api.violation import MAX_VIOLATIONS, PolicyViolation
 from leasehold.core.drift_standing import approved_digests
 from leasehold.core.text import shortened
 
 LONGEST_MESSAGE = 512
+
+
+class PolicyRule(StrEnum):
+    """Which demand is not satisfied."""
+
+    LEASE_DURATION = "LeaseDuration"
+    TTL = "TTL"
+    CREDENTIAL_TYPE = "CredentialType"
+    PROFILE = "Profile"
+    APPROVAL = "Approval"
+    APPROVED_SURFACE = "ApprovedSurface"
+    SECOND_APPROVER = "SecondApprover"
+    CONNECTIONS_PER_AGENT = "ConnectionsPerAgent"
+
 
 Broken = tuple[PolicyRule, str]
 """A rule that is not satisfied, and what would be right."""
@@ -50,7 +65,7 @@ def violations_now(
     known = {(each.uid, each.rule): each for each in connection.status.policy_violations}
     policies = tuple(policies)
     found = [
-        _violation(policy, broken, known.get((policy.metadata.uid, broken[0])), now)
+        _violation(policy, broken, known.get((policy.metadata.uid, broken[0].value)), now)
         for policy in policies
         if applies(policy, connection, namespace_labels)
         for broken in broken_rules(policy, connection, profile, peers)
@@ -62,7 +77,7 @@ def violations_now(
 
 def _urgency(violation: PolicyViolation) -> tuple[bool, datetime, str, str]:
     end = violation.deadline_time
-    return end is None, end or violation.since_time, violation.policy, violation.rule.value
+    return end is None, end or violation.since_time, violation.policy, violation.rule
 
 
 def _violation(
@@ -77,7 +92,7 @@ def _violation(
         policy=policy.metadata.name,
         uid=policy.metadata.uid,
         generation=policy.metadata.generation,
-        rule=rule,
+        rule=rule.value,
         effect=spec.effect,
         message=shortened(message, LONGEST_MESSAGE),
         since_time=since,

@@ -10,8 +10,7 @@ from typing import Final
 from leasehold.api.connection import MCPConnection
 from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import MCPServerProfile
-from leasehold.api.violation import PolicyRule
-from leasehold.core.policy import applies, broken_rules
+from leasehold.core.policy import PolicyRule, applies, broken_rules
 
 OWED: Final = frozenset({PolicyRule.APPROVAL, PolicyRule.APPROVED_SURFACE, PolicyRule.SECOND_APPROVER})
 """What a review brings. Reviews are not in Git."""
