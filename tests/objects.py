@@ -6,6 +6,7 @@ from typing import Any
 
 from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
 from leasehold.api.names import FINALIZER
+from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import CredentialType, MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MCPRevocation
@@ -100,6 +101,18 @@ def a_revocation(
                 **spec,
             },
             "status": dict(status or {}),
+        }
+    )
+
+
+def a_policy(
+    name: str = "strict", *, metadata: Mapping[str, Any] | None = None, **spec: Any
+) -> MCPAccessPolicy:
+    """A policy that denies at once what does not satisfy it; keywords are its spec."""
+    return MCPAccessPolicy.model_validate(
+        {
+            "metadata": {"name": name, "uid": f"uid-of-{name}", "generation": 4, **(metadata or {})},
+            "spec": spec,
         }
     )
 

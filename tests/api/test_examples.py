@@ -19,6 +19,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = [
     EXAMPLES / "store.yaml",
     EXAMPLES / "revocation.yaml",
+    EXAMPLES / "policy.yaml",
     EXAMPLES / "review.yaml",
     *files_below(EXAMPLES / "profiles"),
     *files_below(EXAMPLES / "connections"),

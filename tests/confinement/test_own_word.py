@@ -151,7 +151,13 @@ def test_the_stock_role_edit_is_for_connections_alone(
     assert tenant.tries("GET", said).status == 200
     assert tenant.tries("POST", reviews(namespace), a_review("by-a-tenant", "tenant")).status == 403
     assert tenant.tries("DELETE", said).status == 403
-    for resource in ("mcprevocations", "mcpserverprofiles", "mcpcredentialstores", "mcptoolsnapshots"):
+    for resource in (
+        "mcpaccesspolicies",
+        "mcprevocations",
+        "mcpserverprofiles",
+        "mcpcredentialstores",
+        "mcptoolsnapshots",
+    ):
         for verb in ("create", "update", "patch", "delete"):
             assert not may(people.plane, "tenant", verb, resource, namespace), f"{verb} {resource}"
     for verb in ("attest", "abandon"):
@@ -283,11 +289,12 @@ def test_who_reads_all_and_who_runs_the_platform(people: RealPeople, namespace: 
     )
     kinds = json.loads(plane.kubectl("get", "--raw", OURS).stdout)["resources"]
     names = {each["name"] for each in kinds if "/" not in each["name"]}
-    assert len(names) == 6
+    assert len(names) == 7
     for name in names:
         assert may(plane, "gitops", "list", name), name
         assert not may(plane, "gitops", "create", name), name
     assert {name for name in names if may(plane, "platform", "create", name)} == {
+        "mcpaccesspolicies",
         "mcpserverprofiles",
         "mcpcredentialstores",
     }

@@ -38,7 +38,7 @@ def definitions() -> Definitions:
 
 
 def test_the_kinds_of_this_version_are_well(definitions: Definitions) -> None:
-    must_be(examination.kinds(definitions), State.OK, "6 kinds")
+    must_be(examination.kinds(definitions), State.OK, "7 kinds")
 
 
 def test_a_kind_that_is_missing_waits_or_is_of_another_version_is_found(definitions: Definitions) -> None:
@@ -59,7 +59,7 @@ def test_a_kind_that_is_missing_waits_or_is_of_another_version_is_found(definiti
 def test_missing_rights_and_too_many_are_found() -> None:
     needed = operator_rights("leasehold")
     must_be(examination.rights("op", (), ()), State.OK, "every right")
-    must_be(examination.rights("op", needed[:2], ()), State.FINDING, "op may not: get mcpcredentialstores")
+    must_be(examination.rights("op", needed[:2], ()), State.FINDING, "op may not: get mcpaccesspolicies")
     must_be(examination.rights("op", needed, ()), State.FINDING, f"and {len(needed) - 5} more")
     must_be(examination.rights("op", (), NOT_FOR_THE_OPERATOR), State.FINDING, "should not: get secrets")
 

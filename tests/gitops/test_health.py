@@ -13,11 +13,19 @@ DECIDED = (
     Reason.REJECTED,
     Reason.SUSPENDED,
     Reason.EXPIRED,
+    Reason.POLICY_VIOLATED,
+    Reason.POLICY_UNREADABLE,
     Reason.DRIFTED,
     Reason.IDLE,
     Reason.ORPHANED,
 )
-USABLE = (Reason.ACTIVE, Reason.REVIEW_DUE, Reason.DRIFTED, Reason.STORE_UNAVAILABLE)
+USABLE = (
+    Reason.ACTIVE,
+    Reason.REVIEW_DUE,
+    Reason.DRIFTED,
+    Reason.POLICY_VIOLATED,
+    Reason.STORE_UNAVAILABLE,
+)
 MENDED_BY_A_PERSON = (
     Reason.INVALID_SPEC,
     Reason.SECRET_CONFLICT,
@@ -53,6 +61,15 @@ def a_status(
         "metadata": {"name": "a", "generation": 3},
         "status": {"observedGeneration": 3, "conditions": conditions},
     }
+
+
+def test_a_policy_is_healthy_without_a_status() -> None:
+    policy = {
+        "apiVersion": "leasehold.dev/v1alpha1",
+        "kind": "MCPAccessPolicy",
+        "metadata": {"generation": 2},
+    }
+    assert argocd_health(policy).status == "Healthy"
 
 
 def test_every_reason_of_ready_has_a_verdict() -> None:

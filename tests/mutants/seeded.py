@@ -304,6 +304,27 @@ MUTANTS = (
         ("tests/engine/test_drift.py", "wins_no_time"),
     ),
     Mutant(
+        "policy: the time of a violation begins anew with each look",
+        "operator/leasehold/core/policy.py",
+        "goes_on = before is not None and before.effect is spec.effect",
+        "goes_on = False",
+        ("tests/engine/test_policies.py", "whichever_process_counts_it"),
+    ),
+    Mutant(
+        "policy: a mint under way passes an obstacle of a policy",
+        ENGINE + "fence.py",
+        "finding.effect is Effect.NO_MINT and finding.reason in FORBIDDING",
+        "finding.effect is Effect.NO_MINT and finding.reason is Reason.INVALID_SPEC",
+        ("tests/engine/test_policies.py", "not_slipped_past"),
+    ),
+    Mutant(
+        "policy: one that cannot be read counts as absent",
+        "operator/leasehold/core/checks.py",
+        "if not o.unreadable_policies or o.recipe is None",
+        "if True or o.recipe is None",
+        ("tests/engine/test_policies.py", "another_version"),
+    ),
+    Mutant(
         "idle: a deadline that has passed is enough, whatever its sources say",
         "operator/leasehold/core/use.py",
         "look is not None and look.is_steady and look.at >= exact",

@@ -19,6 +19,7 @@ from leasehold.api.base import (
 from leasehold.api.hold import MAX_HOLDS, Hold
 from leasehold.api.profile import CredentialType, SurfaceDigest, Team, Transport
 from leasehold.api.rules import ATOMIC, SET, Immutable, ListType, keys_match, rule, transition
+from leasehold.api.violation import MAX_VIOLATIONS, PolicyViolation
 
 MAX_LEDGER_ENTRIES = 8
 """The schema's bound; no mint begins with more than one place left."""
@@ -350,6 +351,10 @@ class MCPConnectionStatus(ApiModel):
     """Whether it is used; absent where no source of evidence has ever told of it."""
     owner: OwnerRecord | None = None
     """Who answers for it, where the owner was found to have left; absent where nobody has found that."""
+    policy_violations: Annotated[
+        tuple[PolicyViolation, ...], Field(max_length=MAX_VIOLATIONS), ListType("map", ("uid", "rule"))
+    ] = ()
+    """The rules of access policies that it does not satisfy, the earliest end first."""
     backoff: Backoff | None = None
     """Work that failed and is due again."""
     drift: DriftRecord | None = None

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import GROUP, VERSION
+from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
@@ -20,6 +21,7 @@ KINDS: Final[tuple[type[Resource], ...]] = (
     MCPConnectionReview,
     MCPRevocation,
     MCPToolSnapshot,
+    MCPAccessPolicy,
 )
 
 
@@ -109,6 +111,16 @@ COLUMNS: Final[Mapping[type[Resource], Sequence[Column]]] = {
         Column("Complete", _of_condition("reason", "Complete"), "How far it is", wide=True),
         Column("Requested-By", ".spec.requestedBy", "Who stopped them", wide=True),
         Column("Incident", ".spec.incident", "The incident", wide=True),
+        AGE,
+    ),
+    MCPAccessPolicy: (
+        Column("Effect", ".spec.effect", "What a violation does"),
+        Column("Grace", ".spec.graceSeconds", "For how many seconds a credential stays", "integer"),
+        Column("Lease", ".spec.maxLeaseDurationSeconds", "The longest lease in seconds", "integer"),
+        Column("TTL", ".spec.maxTTLSeconds", "The longest life of a credential in seconds", "integer"),
+        Column("Types", ".spec.allowedCredentialTypes", "Allowed types of credential", wide=True),
+        Column("Profiles", ".spec.allowedProfiles", "Allowed profiles", wide=True),
+        Column("Requires", ".spec.requires", "What people have to have done", wide=True),
         AGE,
     ),
     MCPToolSnapshot: (

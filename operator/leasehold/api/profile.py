@@ -58,6 +58,15 @@ class DriftAction(StrEnum):
     SUSPEND = "Suspend"
 
 
+class RiskTier(StrEnum):
+    """How much harm can come of the server, in the platform's judgement; from the least to the most."""
+
+    LOW = "Low"
+    MEDIUM = "Medium"
+    HIGH = "High"
+    CRITICAL = "Critical"
+
+
 class SurfaceSource(StrEnum):
     """How a surface came to be known."""
 
@@ -234,6 +243,9 @@ class MCPServerProfileSpec(ApiModel):
         tuple[Annotated[str, StringConstraints(min_length=1, max_length=256)], ...], Field(max_length=64), SET
     ] = ()
     """What the credential allows, in the server's own words, for people."""
+    risk_tier: RiskTier | None = None
+    """How much harm can come of it: Low, Medium, High or Critical. Access policies look at it; without it, it
+    counts as Critical."""
     allowed_namespaces: LabelSelector | None = None
     """Which namespaces may have connections to this profile, by their labels; without it, all may."""
     approved_surface: SurfaceDigest | None = None

@@ -15,9 +15,11 @@ class Reason(StrEnum):
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
     SERVICE_ACCOUNT_GONE = "ServiceAccountGone"
     ORPHANED = "Orphaned"
+    POLICY_VIOLATED = "PolicyViolated"
     DRIFTED = "Drifted"
     IDLE = "Idle"
     INVALID_SPEC = "InvalidSpec"
+    POLICY_UNREADABLE = "PolicyUnreadable"
     SECRET_CONFLICT = "SecretConflict"  # noqa: S105
     LEDGER_LOST = "LedgerLost"
     LEDGER_FULL = "LedgerFull"
@@ -56,6 +58,10 @@ class Reason(StrEnum):
     RETRYING = "Retrying"
     IN_USE = "InUse"
     NOT_IN_USE = "NotInUse"
+
+    # access policies
+    POLICY_SATISFIED = "PolicySatisfied"
+    POLICY_REMOVED = "PolicyRemoved"
 
     # a revocation
     ENFORCED = "Enforced"

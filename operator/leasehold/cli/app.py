@@ -13,6 +13,7 @@ from leasehold.cli.evidence import evidence
 from leasehold.cli.heartbeat import heartbeat
 from leasehold.cli.import_command import import_
 from leasehold.cli.lift import lift
+from leasehold.cli.policy_test import policy
 from leasehold.cli.review import approve, reject
 from leasehold.cli.status import status
 from leasehold.cli.surface import surface
@@ -37,6 +38,7 @@ app.command("import")(import_)
 app.add_typer(bootstrap, name="bootstrap")
 surface.command()(probe)
 app.add_typer(surface, name="surface")
+app.add_typer(policy, name="policy")
 app.command()(heartbeat)
 app.add_typer(evidence, name="evidence")
 

@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from leasehold.api.base import rfc3339
 from leasehold.api.connection import Assurance, DriftRecord, MCPConnection
+from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
@@ -52,6 +53,7 @@ class AuditAction(StrEnum):
     DRIFT = "drift"
     IDLE = "idle"
     ORPHANED = "orphaned"
+    POLICY = "policy"
     RESTORE = "restore"
 
 
@@ -129,6 +131,17 @@ class AuditReview(Part):
     surface_digest: Hashed | None = None
 
 
+class AuditPolicy(Part):
+    """A rule of an access policy that the connection does not satisfy, and by which state of the policy."""
+
+    name: str
+    generation: Annotated[int, Field(ge=0)]
+    rule: str
+    effect: str
+    since: UtcTime
+    deadline: UtcTime | None = None
+
+
 class _Step(Part):
     """What every record says."""
 
@@ -159,6 +172,7 @@ class AuditData(_Step):
     accessor_hash: Hashed | None = None
     lease_id_hash: Hashed | None = Field(default=None, alias="leaseIDHash")
     revocations: tuple[str, ...] | None = None
+    policies: tuple[AuditPolicy, ...] | None = None
     drift: AuditDrift | None = None
     assurance: str | None = None
     review: AuditReview | None = None
@@ -186,6 +200,21 @@ class AuditRevocationData(_Step):
     revocation: AuditRevocation
 
 
+class AuditAccessPolicy(Part):
+    """Which access policy, and the last state of it that was known."""
+
+    name: str
+    uid: str
+    generation: Annotated[int, Field(ge=0)]
+    effect: str
+
+
+class AuditAccessPolicyData(_Step):
+    """What happened to an access policy."""
+
+    policy: AuditAccessPolicy
+
+
 class AuditEnvelope(Part):
     """A CloudEvents 1.0 event in structured JSON."""
 
@@ -196,7 +225,7 @@ class AuditEnvelope(Part):
     subject: Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$")]
     time: UtcTime
     datacontenttype: Literal["application/json"]
-    data: AuditData | AuditRevocationData
+    data: AuditData | AuditRevocationData | AuditAccessPolicyData
 
 
 def revocation_record(
@@ -237,6 +266,28 @@ def revocation_record(
         ),
     )
     return _enveloped(instance, f"{revocation.KIND.lower()}/{revocation.metadata.name}", time, data)
+
+
+def policy_removal_record(
+    *, instance: str, sequence: int, time: datetime, policy: MCPAccessPolicy
+) -> dict[str, Any]:
+    """One record about an access policy that was deleted, whoever did it."""
+    data = AuditAccessPolicyData(
+        sequence=sequence,
+        actor="leasehold",
+        action=AuditAction.POLICY,
+        phase=AuditPhase.RESULT,
+        outcome=AuditOutcome.SUCCEEDED,
+        reason=Reason.POLICY_REMOVED.value,
+        message="the policy was deleted; the audit log of the API server says by whom",
+        policy=AuditAccessPolicy(
+            name=policy.metadata.name,
+            uid=policy.metadata.uid,
+            generation=policy.metadata.generation,
+            effect=policy.spec.effect.value,
+        ),
+    )
+    return _enveloped(instance, f"{policy.KIND.lower()}/{policy.metadata.name}", time, data)
 
 
 def audit_record(
@@ -281,6 +332,7 @@ def audit_record(
         accessor_hash=_hashed(accessor),
         lease_id_hash=_hashed(lease_id),
         revocations=tuple(hold.revocation for hold in connection.status.holds) or None,
+        policies=_policies(connection) or None,
         drift=drift,
         assurance=assurance.value if assurance is not None else None,
         review=None
@@ -293,7 +345,10 @@ def audit_record(
 
 
 def _enveloped(
-    instance: str, subject: str, time: datetime, data: AuditData | AuditRevocationData
+    instance: str,
+    subject: str,
+    time: datetime,
+    data: AuditData | AuditRevocationData | AuditAccessPolicyData,
 ) -> dict[str, Any]:
     envelope = AuditEnvelope(
         specversion="1.0",
@@ -341,6 +396,20 @@ def _governance(connection: MCPConnection) -> dict[str, Any]:
         "purpose": _words(spec.purpose.summary),
         "ticket": spec.purpose.ticket,
     }
+
+
+def _policies(connection: MCPConnection) -> tuple[AuditPolicy, ...]:
+    return tuple(
+        AuditPolicy(
+            name=each.policy,
+            generation=each.generation,
+            rule=each.rule,
+            effect=each.effect.value,
+            since=rfc3339(each.since_time),
+            deadline=rfc3339(each.deadline_time) if each.deadline_time is not None else None,
+        )
+        for each in connection.status.policy_violations
+    )
 
 
 def _server(connection: MCPConnection, profile: MCPServerProfile | None) -> dict[str, Any]:

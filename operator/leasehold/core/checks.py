@@ -8,8 +8,10 @@ from enum import Enum
 
 from leasehold.api.base import Condition, ConditionStatus, rfc3339
 from leasehold.api.names import FINALIZER
+from leasehold.api.policy import PolicyEffect
 from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
+from leasehold.api.violation import PolicyViolation
 from leasehold.core import deadlines, ledger, revocations
 from leasehold.core.drift_standing import DriftStanding
 from leasehold.core.observation import Observation
@@ -154,6 +156,62 @@ def connection_is_orphaned(o: Observation) -> Finding | None:
         f"who answered for it has left, says the owner directory, and nobody took it over by "
         f"{rfc3339(o.owner.orphaned_since)}; its deputy approves it in a review, or spec.owner.user names somebody "
         "else",
+    )
+
+
+def policy_is_violated(o: Observation) -> Finding | None:
+    """The platform does not allow it, and its time to change that is over."""
+    over = next((each for each in o.violations if each.deadline_time and o.now >= each.deadline_time), None)
+    return _ends(Reason.POLICY_VIOLATED, _what_is_violated(over)) if over is not None else None
+
+
+def policy_forbids_a_credential(o: Observation) -> Finding | None:
+    """The time to change something is for whoever has a credential; nobody gets one in it."""
+    if o.recipe is None or _has_a_credential(o):
+        return None
+    denying = next((each for each in o.violations if each.effect is PolicyEffect.DENY), None)
+    if denying is None:
+        return None
+    return Finding(Reason.POLICY_VIOLATED, _what_is_violated(denying), Effect.NO_MINT)
+
+
+def policy_cannot_be_read(o: Observation) -> Finding | None:
+    """What it would deny nobody knows: whoever has a credential keeps it, and nobody else gets one."""
+    if not o.unreadable_policies or o.recipe is None or _has_a_credential(o):
+        return None
+    return Finding(
+        Reason.POLICY_UNREADABLE,
+        f"MCPAccessPolicy {o.unreadable_policies[0]} cannot be read by this version, so nothing new is minted; "
+        "see its spec",
+        Effect.NO_MINT,
+    )
+
+
+def _has_a_credential(o: Observation) -> bool:
+    present = ledger.current(o.connection.status.ledger)
+    return present is not None and (present.expiry_time is None or o.now < present.expiry_time)
+
+
+def policy_will_end_it(o: Observation) -> Finding | None:
+    """The platform does not allow it; there is time to change that."""
+    first = next((each for each in o.violations if each.deadline_time is not None), None)
+    if first is None or first.deadline_time is None:
+        return None
+    until = f"the credential ends at {rfc3339(first.deadline_time)}"
+    return Finding(Reason.POLICY_VIOLATED, f"{_what_is_violated(first)}; {until}", Effect.NONE)
+
+
+def policy_warns(o: Observation) -> Finding | None:
+    """The platform would rather not have it so."""
+    if not o.violations:
+        return None
+    return Finding(Reason.POLICY_VIOLATED, f"{_what_is_violated(o.violations[0])}; a warning", Effect.NONE)
+
+
+def _what_is_violated(violation: PolicyViolation) -> str:
+    return (
+        f"MCPAccessPolicy {violation.policy} (generation {violation.generation}), {violation.rule}: "
+        f"{violation.message}"
     )
 
 
@@ -321,10 +379,13 @@ DENIALS: tuple[Check, ...] = (
     namespace_is_not_allowed,
     service_account_is_gone,
     connection_is_orphaned,
+    policy_is_violated,
     surface_has_drifted,
     connection_is_idle,
 )
 OBSTACLES: tuple[Check, ...] = (
+    policy_forbids_a_credential,
+    policy_cannot_be_read,
     profile_is_missing,
     output_is_missing,
     template_is_refused,
@@ -335,7 +396,7 @@ OBSTACLES: tuple[Check, ...] = (
     store_is_being_deleted,
     store_is_not_held,
 )
-REMARKS: tuple[Check, ...] = (surface_is_drifting, review_is_due)
+REMARKS: tuple[Check, ...] = (surface_is_drifting, policy_will_end_it, review_is_due, policy_warns)
 
 
 DENYING_REASONS: frozenset[Reason] = frozenset(
@@ -349,11 +410,12 @@ DENYING_REASONS: frozenset[Reason] = frozenset(
         Reason.NAMESPACE_NOT_ALLOWED,
         Reason.SERVICE_ACCOUNT_GONE,
         Reason.ORPHANED,
+        Reason.POLICY_VIOLATED,
         Reason.DRIFTED,
         Reason.IDLE,
     }
 )
-"""What denials find; Drifted also in time to be looked at, and then the connection is Ready."""
+"""What denials find; Drifted and PolicyViolated also in time to be looked at, and then the connection is Ready."""
 
 
 def denies(ready: Condition) -> bool:

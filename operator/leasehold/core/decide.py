@@ -137,6 +137,7 @@ def next_wake(o: Observation) -> datetime | None:
     moments.append(deadlines.owner_end(o.owner))
     if o.drift is not None:
         moments.append(o.drift.deadline)
+    moments += [each.deadline_time for each in o.violations]
     if status.backoff is not None:
         moments.append(status.backoff.retry_time)
     for entry in status.ledger:

@@ -41,6 +41,10 @@ TEXTS: Final[dict[Reason, EventText]] = {
     Reason.NAMESPACE_NOT_ALLOWED: _bad("Decide", "The profile or its store does not allow this namespace."),
     Reason.SERVICE_ACCOUNT_GONE: _bad("Decide", "The agent's service account does not exist."),
     Reason.ORPHANED: _bad("Decide", "Who answered for the connection has left, and nobody took it over."),
+    Reason.POLICY_VIOLATED: _bad("Decide", "The connection does not satisfy an access policy."),
+    Reason.POLICY_UNREADABLE: _bad("Decide", "An access policy cannot be read; nothing new is minted."),
+    Reason.POLICY_SATISFIED: _good("Decide", "The connection satisfies an access policy again."),
+    Reason.POLICY_REMOVED: _bad("Decide", "The access policy was deleted; what it denied is allowed."),
     Reason.DRIFTED: _bad("Probe", "The server exposes something else than what was approved."),
     Reason.IDLE: _bad("Decide", "The connection was not used for longer than spec.idleSeconds."),
     Reason.INVALID_SPEC: _bad(

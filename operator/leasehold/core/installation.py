@@ -10,7 +10,13 @@ from typing import Final
 
 from leasehold.api.names import GROUP
 
-CATALOG: Final = ("mcpcredentialstores", "mcprevocations", "mcpserverprofiles", "mcptoolsnapshots")
+CATALOG: Final = (
+    "mcpaccesspolicies",
+    "mcpcredentialstores",
+    "mcprevocations",
+    "mcpserverprofiles",
+    "mcptoolsnapshots",
+)
 CLAIMS: Final = ("mcpconnections", "mcpconnectionreviews")
 READ: Final = ("get", "list", "watch")
 

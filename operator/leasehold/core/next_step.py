@@ -81,6 +81,12 @@ STEPS: Final[Mapping[Reason, Callable[[MCPConnection], str]]] = {
         "create the service account that the message names; it is looked for by itself"
     ),
     Reason.ORPHANED: _take_over,
+    Reason.POLICY_VIOLATED: _always(
+        "change what the message names, or have the approval given that it misses; else ask the platform team"
+    ),
+    Reason.POLICY_UNREADABLE: _always(
+        "the platform team mends the policy that the message names, or upgrades the operator: leasehold doctor"
+    ),
     Reason.DRIFTED: _look_then_approve,
     Reason.IDLE: _approve("if it is still needed, approve it"),
     Reason.INVALID_SPEC: _always("change the field that the message names; it is looked at again at once"),

@@ -8,12 +8,15 @@ from hashlib import sha256
 
 from leasehold.api.connection import Backoff, MCPConnection, OwnerRecord, UseRecord
 from leasehold.api.hold import Hold
+from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import CredentialRecipe, MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
+from leasehold.api.violation import PolicyViolation
 from leasehold.core.drift_standing import DriftStanding
 from leasehold.core.facts import RevocationFact, SecretProbe
 from leasehold.core.mint_hash import mint_hash
 from leasehold.core.owners import OwnerLook, owner_now
+from leasehold.core.policy import violations_now
 from leasehold.core.revocations import holds_now
 from leasehold.core.use import UseLook, use_now
 
@@ -60,6 +63,12 @@ class Observation:
     """Those of them that keep the match in their own status until its hold is written."""
     drift: DriftStanding | None = None
     """How it stands to what the server exposes; None: that was never captured."""
+    policies: tuple[MCPAccessPolicy, ...] = ()
+    """All that could be read, each as it was read last."""
+    unreadable_policies: tuple[str, ...] = ()
+    """Those whose newest version this version cannot read."""
+    peers: tuple[MCPConnection, ...] = ()
+    """Other connections of the same agent; empty where no policy limits their number."""
     look: UseLook | None = None
     """What sources of evidence said of its use; None: they were not asked lately, which decides nothing."""
     owner_look: OwnerLook | None = None
@@ -98,6 +107,19 @@ class Observation:
     def owner(self) -> OwnerRecord | None:
         """What is on record of who answers for it, as of now."""
         return owner_now(self.connection, self.owner_look)
+
+    @cached_property
+    def violations(self) -> tuple[PolicyViolation, ...]:
+        """What access policies find, as of now."""
+        return violations_now(
+            self.connection,
+            self.profile,
+            self.namespace_labels,
+            self.policies,
+            self.unreadable_policies,
+            self.peers,
+            self.now,
+        )
 
     @cached_property
     def specs(self) -> str:

@@ -25,7 +25,7 @@ LONGEST_RETRY_SECONDS = 300
 LONGEST_RETRY_SECONDS_OF_REVOKED = 30
 """Nobody waits five minutes for a leaked credential to die, after hours of a store's absence."""
 MESSAGE_LENGTH = 1024
-READY_REASONS = frozenset({Reason.ACTIVE, Reason.REVIEW_DUE, Reason.DRIFTED})
+READY_REASONS = frozenset({Reason.ACTIVE, Reason.REVIEW_DUE, Reason.DRIFTED, Reason.POLICY_VIOLATED})
 SPEC_FAULTS = frozenset({Reason.INVALID_SPEC, Reason.DOES_NOT_FIT_TYPE})
 
 
@@ -60,6 +60,7 @@ def project(o: Observation, fault: Fault | None) -> MCPConnectionStatus:
             "drift": drift_record(o),
             "use": o.use,
             "owner": o.owner,
+            "policy_violations": o.violations,
             "surface_approval": surface_approval(o),
             "credential_expiry_time": present.expiry_time if present else None,
             "residual_exposure_until": _residual(o),

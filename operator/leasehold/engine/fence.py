@@ -1,11 +1,16 @@
 """Deny wins: asked after the intent is recorded, and again before the Secret is written."""
 
+from typing import Final
+
 from leasehold.api.connection import MCPConnection
 from leasehold.api.reasons import Reason
 from leasehold.core.checks import Effect, Finding
 from leasehold.core.decide import standing
 from leasehold.engine.gather import Gatherer
 from leasehold.engine.leadership import Leadership
+
+FORBIDDING: Final = frozenset({Reason.INVALID_SPEC, Reason.POLICY_VIOLATED, Reason.POLICY_UNREADABLE})
+"""Obstacles that people have put there, and that a mint under way must not pass."""
 
 
 class Fence:
@@ -26,7 +31,9 @@ class Fence:
         if not self._leadership.is_leader:
             return Finding(Reason.LOST_RACE, "this replica leads no more", Effect.NO_MINT)
         finding = standing(fresh)
-        if finding.effect is Effect.END or finding.reason is Reason.INVALID_SPEC:
+        if finding.effect is Effect.END or (
+            finding.effect is Effect.NO_MINT and finding.reason in FORBIDDING
+        ):
             return finding
         if fresh.mint_hash != mint_hash:
             return Finding(

@@ -73,9 +73,10 @@ class Gatherer:
         recipe = profile.spec.credential if profile else None
         store = inventory.stores.get(recipe.store_name) if recipe else None
         status = connection.status
+        policies = tuple(inventory.policies)
         selects = any(
             each is not None and each.spec.allowed_namespaces is not None for each in (profile, store)
-        )
+        ) or any(policy.spec.namespaces is not None for policy in policies)
         probe_for = self._secret_in_question(connection)
         observed = Observation(
             now=now,
@@ -98,6 +99,9 @@ class Gatherer:
             revocations=self._book.known,
             matched_by=self._book.matched_by(connection),
             recorded_by=self._book.recording(connection),
+            policies=policies,
+            unreadable_policies=tuple(sorted(inventory.policies.unreadable)),
+            peers=inventory.peers(connection),
             look=await self._uses.look(connection, now),
             owner_look=self._owners.look(connection, now),
         )
@@ -113,14 +117,21 @@ class Gatherer:
         profile = self._inventory.profiles.get(newest.spec.profile)
         recipe = profile.spec.credential if profile else None
         drift = await self._surfaces.standing(newest, profile)
+        now, policies = self.now(), tuple(self._inventory.policies)
+        selects = any(policy.spec.namespaces is not None for policy in policies)
+        namespace = newest.metadata.namespace
         return Observation(
-            now=self.now(),
+            now=now,
             connection=newest,
             profile=profile,
             store=self._inventory.stores.get(recipe.store_name) if recipe else None,
             revocations=revocations,
             matched_by=self._book.matched_by(newest),
             rivals=self._inventory.rivals(newest),
+            namespace_labels=await self._namespaces.labels(namespace, now) if selects else None,
+            policies=policies,
+            unreadable_policies=tuple(sorted(self._inventory.policies.unreadable)),
+            peers=self._inventory.peers(newest),
             drift=drift,
             owner_look=self._owners.look(newest, self.now()),
         )

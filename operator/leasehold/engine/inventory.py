@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
+from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
@@ -92,6 +93,10 @@ def reviewed_key(review: MCPConnectionReview) -> str:
     return f"{review.metadata.namespace}/{review.spec.connection}"
 
 
+def _agent(connection: MCPConnection) -> tuple[str, str]:
+    return connection.metadata.namespace, connection.spec.agent.name
+
+
 class Inventory:
     """Connections, profiles and stores, with who depends on whom."""
 
@@ -100,7 +105,9 @@ class Inventory:
         self.profiles = Shelf(MCPServerProfile)
         self.stores = Shelf(MCPCredentialStore)
         self.reviews = Shelf(MCPConnectionReview)
+        self.policies = Shelf(MCPAccessPolicy)
         self._by_profile: defaultdict[str, set[str]] = defaultdict(set)
+        self._by_agent: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._by_secret: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._reviews_of: defaultdict[str, set[str]] = defaultdict(set)
         self._mints: Counter[str] = Counter()
@@ -112,6 +119,7 @@ class Inventory:
             MCPServerProfile: self.profiles,
             MCPCredentialStore: self.stores,
             MCPConnectionReview: self.reviews,
+            MCPAccessPolicy: self.policies,
         }
         shelf: Shelf[R] = shelves[kind]
         return shelf
@@ -140,6 +148,7 @@ class Inventory:
             return False
         if isinstance(resource, MCPConnection):
             self._by_profile[resource.spec.profile].add(resource.key)
+            self._by_agent[_agent(resource)].add(resource.key)
             if resource.spec.output is not None:
                 self._by_secret[resource.metadata.namespace, resource.spec.output.secret_name].add(
                     resource.key
@@ -153,6 +162,7 @@ class Inventory:
         gone = self.shelf(kind).remove(key, version)
         if isinstance(gone, MCPConnection):
             self._by_profile[gone.spec.profile].discard(key)
+            self._by_agent[_agent(gone)].discard(key)
             if gone.spec.output is not None:
                 self._by_secret[gone.metadata.namespace, gone.spec.output.secret_name].discard(key)
         if isinstance(gone, MCPConnectionReview):
@@ -174,6 +184,12 @@ class Inventory:
             return ()
         keys = self._by_secret[connection.metadata.namespace, connection.spec.output.secret_name]
         return tuple(self._connections(sorted(keys - {connection.key})))
+
+    def peers(self, connection: MCPConnection) -> tuple[MCPConnection, ...]:
+        """Other connections of the same agent; empty where no policy limits their number."""
+        if all(policy.spec.max_connections_per_agent is None for policy in self.policies):
+            return ()
+        return tuple(self._connections(sorted(self._by_agent[_agent(connection)] - {connection.key})))
 
     def users_of_profile(self, name: str) -> list[MCPConnection]:
         """The connections of a profile."""

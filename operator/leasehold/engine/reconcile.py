@@ -9,6 +9,7 @@ import structlog
 from leasehold.api.base import Condition, whole_seconds
 from leasehold.api.connection import Assurance, EntryState, LedgerEntry, MCPConnection, MCPConnectionStatus
 from leasehold.api.names import FINALIZER
+from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
 from leasehold.core.checks import denies
@@ -101,8 +102,13 @@ class Reconciler:
         work.set_holds(observed.holds)
         work.set_use(observed.use)
         work.set_owner(observed.owner)
+        work.set_violations(observed.violations)
         try:
-            if _became_idle(connection.status, work.status) or _owner_left(connection.status, work.status):
+            if (
+                _became_idle(connection.status, work.status)
+                or _owner_left(connection.status, work.status)
+                or _ends_by_policy(connection.status, work, plan)
+            ):
                 await work.commit()  # what one look has found is on record before anything ends by it
             fault, again = await self._carry_out(work, observed, plan)
             if _is_over(work, plan):
@@ -128,12 +134,22 @@ class Reconciler:
         self._report(connection, work)
         if _has_drifted_anew(connection.status, work.connection.status):
             self._reporter.drifted(work.connection, observed.drift.paths if observed.drift else ())
+        self._reporter.policy_violations_changed(
+            work.connection,
+            connection.status.policy_violations,
+            gone={each.policy for each in connection.status.policy_violations}
+            - {policy.metadata.name for policy in observed.policies},
+        )
         if _is_asserted_anew(connection.status, work.connection.status):
             self._reporter.asserted_by_git(work.connection)
         if again or _changed_meanwhile(observed.connection, work.connection):
             return AT_ONCE
         following = self._next(replace(after, connection=work.connection), decided_at=observed.now)
         return replace(following, mint_is_left=mint_is_left)
+
+    def policy_removed(self, policy: MCPAccessPolicy) -> None:
+        """An access policy was deleted: what it denied is looked at anew."""
+        self._reporter.policy_removed(policy)
 
     async def _carry_out(self, work: Work, o: Observation, plan: Plan) -> tuple[Fault | None, bool]:
         """The plan's steps in order. The first fault is told, but no fault keeps endings from being tried."""
@@ -271,7 +287,9 @@ class Reconciler:
         if ready is not None and was is not None and denies(was) and not denies(ready):
             approval = now.status.approval if now.status.approval != before.status.approval else None
             self._reporter.restored(now, was, ready, approval)
-        if ready is None or (was is not None and was.reason is ready.reason):
+        if ready is None or (
+            was is not None and was.reason is ready.reason and not _is_denied_now(was, ready)
+        ):
             return
         published = _published(now.status) != _published(before.status)
         if ready.reason is not Reason.ACTIVE or not published:  # the Event of a mint says both
@@ -312,6 +330,16 @@ def _owner_left(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool
     """Was found gone, or has been so for too long."""
     was, now = (each.owner and (each.owner.left_since, each.owner.orphaned_since) for each in (before, after))
     return now is not None and now != (None, None) and now != was
+
+
+def _is_denied_now(was: Condition, ready: Condition) -> bool:
+    """The time that a policy gave is over: its reason stays the same."""
+    return ready.reason is Reason.POLICY_VIOLATED and denies(ready) and not denies(was)
+
+
+def _ends_by_policy(before: MCPConnectionStatus, work: Work, plan: Plan) -> bool:
+    found_anew = before.policy_violations != work.status.policy_violations
+    return plan.finding.reason is Reason.POLICY_VIOLATED and bool(plan.endings) and found_anew
 
 
 def _has_drifted_anew(before: MCPConnectionStatus, after: MCPConnectionStatus) -> bool:

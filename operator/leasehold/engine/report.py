@@ -3,7 +3,7 @@
 An intent is recorded before every step that cannot be undone, its result after it."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from leasehold.api.base import Condition
 from leasehold.api.connection import (
@@ -12,10 +12,12 @@ from leasehold.api.connection import (
     MCPConnection,
     ReviewRecord,
 )
+from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import CapturedSurface, MCPServerProfile, SurfaceSource
 from leasehold.api.reasons import Reason
 from leasehold.api.review import Decision, MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
+from leasehold.api.violation import PolicyViolation
 from leasehold.core.audit import (
     AuditAction,
     AuditDrift,
@@ -23,6 +25,7 @@ from leasehold.core.audit import (
     AuditPhase,
     audit_record,
     drift_facts,
+    policy_removal_record,
     revocation_record,
 )
 from leasehold.core.faults import Fault, NeedsPerson, OutcomeUnknown
@@ -179,6 +182,46 @@ class Reporter:
                 Reason.ORPHANED,
                 owner.message,
             )
+
+    def policy_violations_changed(
+        self, connection: MCPConnection, before: Sequence[PolicyViolation], gone: Collection[str]
+    ) -> None:
+        """Access policies find something else than before; `gone` are policies that there are no more."""
+        found = connection.status.policy_violations
+        was, now = ({_rule(each): each for each in told} for told in (before, found))
+        for key in now.keys() - was.keys():
+            self._violation(connection, now[key], Reason.POLICY_VIOLATED, now[key].message)
+        left = {each.uid + each.rule for each in found}
+        for violation in was.values():
+            if violation.uid + violation.rule not in left:
+                told = "the policy is gone" if violation.policy in gone else "it is satisfied"
+                self._violation(connection, violation, Reason.POLICY_SATISFIED, told)
+
+    def _violation(
+        self, connection: MCPConnection, violation: PolicyViolation, reason: Reason, told: str
+    ) -> None:
+        subject = f"MCPAccessPolicy {violation.policy} (generation {violation.generation}), {violation.rule}"
+        message = f"{subject}, {violation.effect}: {told}"
+        self._record(
+            AuditAction.POLICY,
+            AuditPhase.RESULT,
+            AuditOutcome.SUCCEEDED,
+            connection,
+            None,
+            reason,
+            message,
+        )
+
+    def policy_removed(self, policy: MCPAccessPolicy) -> None:
+        """An access policy was deleted."""
+        now = self._clock.now()
+        if now is None:
+            return
+        self._sequence += 1
+        self._audit.write(
+            policy_removal_record(instance=self._instance, sequence=self._sequence, time=now, policy=policy)
+        )
+        self._events.record(policy, Reason.POLICY_REMOVED)
 
     def reviewed(
         self, review: MCPConnectionReview, connection: MCPConnection | None, verdict: Verdict
@@ -398,6 +441,10 @@ class Reporter:
 
 def _condition(status: MCPRevocationStatus, kind: str) -> Condition | None:
     return next((condition for condition in status.conditions if condition.type == kind), None)
+
+
+def _rule(violation: PolicyViolation) -> tuple[str, int, str, str]:
+    return violation.uid, violation.generation, violation.rule, violation.effect
 
 
 def _outcome(fault: Fault) -> AuditOutcome:

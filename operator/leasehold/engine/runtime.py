@@ -12,6 +12,7 @@ import structlog
 
 from leasehold.api.base import Resource
 from leasehold.api.connection import EntryState, MCPConnection
+from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
@@ -34,6 +35,7 @@ from leasehold.engine.usage import FleetUsage
 from leasehold.ports import Clock, Cluster, Metrics
 
 KINDS: Final[tuple[type[Resource], ...]] = (
+    MCPAccessPolicy,
     MCPCredentialStore,
     MCPServerProfile,
     MCPConnectionReview,
@@ -95,6 +97,8 @@ class Engine:
         self._started: dict[str, float] = {}
         self._orphans = Orphans(inventory, revoker, clock)
         self._listed_at: float | None = None
+        self._policies: tuple[frozenset[tuple[str, int]], frozenset[str]] = (frozenset(), frozenset())
+        """Uids and generations of those that are known, and names of those that cannot be read."""
         self._stopping = False
         breakglass.use(self._revoke_first, self._queue.hold_back)
 
@@ -202,6 +206,8 @@ class Engine:
         resource = self._inventory.take(model, body)
         if resource is not None:
             self._changed(resource)
+        elif model is MCPAccessPolicy:
+            self._look_at_policies()
 
     def requeue_users(self, store: MCPCredentialStore) -> None:
         """Whatever mints from a store, or names it, is looked at."""
@@ -213,12 +219,29 @@ class Engine:
         for connection in self._inventory.users_of_profile(profile.key):
             self._queue.add(connection.key, self._lane(connection.key))
 
+    def _look_at_policies(self) -> None:
+        """Every connection is judged anew where the policies, or what can be read of them, have changed."""
+        shelf = self._inventory.policies
+        now = (
+            frozenset((policy.metadata.uid, policy.metadata.generation) for policy in shelf),
+            frozenset(shelf.unreadable),
+        )
+        if now == self._policies:
+            return
+        for name in sorted(now[1] - self._policies[1]):
+            log.error("an access policy cannot be read", policy=name, why=shelf.unreadable[name])
+        self._policies = now
+        for connection in self._inventory.connections:
+            self._queue.add(connection.key, self._lane(connection.key))
+
     def _revoke_first(self, connections: Iterable[MCPConnection]) -> None:
         for connection in connections:
             self._queue.add(connection.key, Lane.BREAKGLASS)
 
     def _changed(self, resource: Resource) -> None:
-        if isinstance(resource, MCPConnection):
+        if isinstance(resource, MCPAccessPolicy):
+            self._look_at_policies()
+        elif isinstance(resource, MCPConnection):
             self._metrics.connection(resource)
             self._breakglass.connection_changed(resource)
             self._queue.add(resource.key, self._lane(resource.key))
@@ -244,6 +267,8 @@ class Engine:
 
     def _forget(self, kind: type[Resource], key: str, version: int) -> None:
         gone = self._inventory.remove(kind, key, version)
+        if kind is MCPAccessPolicy:
+            self._look_at_policies()
         if gone is None:
             return
         if isinstance(gone, MCPConnection):
@@ -252,7 +277,7 @@ class Engine:
             self._metrics.connection_gone(key)
             self._breakglass.connection_gone(gone)
             self._end_what_it_left(gone)
-            for rival in self._inventory.rivals(gone):
+            for rival in self._inventory.rivals(gone) + self._inventory.peers(gone):
                 self._queue.add(rival.key, self._lane(rival.key))
             for store in self._inventory.stores:
                 if store.metadata.deletion_timestamp is not None:
@@ -262,6 +287,8 @@ class Engine:
                 self._prober.profile_gone(key)
             for connection in self._inventory.users_of_profile(key):
                 self._queue.add(connection.key, Lane.STATUS)
+        elif isinstance(gone, MCPAccessPolicy):
+            self._reconciler.policy_removed(gone)
         elif isinstance(gone, MCPCredentialStore):
             self._metrics.store_gone(key)
             self.requeue_users(gone)
@@ -373,6 +400,8 @@ class Engine:
                     await asyncio.sleep(0)
             for key in known - there:
                 await self._forget_if_gone(kind, key)
+            if kind is MCPAccessPolicy:
+                self._look_at_policies()
         await self._breakglass.refresh()
         self._listed_at = self._loop.time()
 

@@ -15,6 +15,7 @@ from leasehold.api.connection import (
 from leasehold.api.hold import Hold
 from leasehold.api.names import FINALIZER
 from leasehold.api.store import MCPCredentialStore
+from leasehold.api.violation import PolicyViolation
 from leasehold.core import revocations
 from leasehold.core.faults import Conflict, Fault, OutcomeUnknown, Vanished
 from leasehold.core.ledger import Ledger
@@ -75,6 +76,10 @@ class Work:
     def set_owner(self, owner: OwnerRecord | None) -> None:
         """Change what is known of who answers for the connection."""
         self.status = self.status.model_copy(update={"owner": owner})
+
+    def set_violations(self, violations: tuple[PolicyViolation, ...]) -> None:
+        """Change what access policies have found."""
+        self.status = self.status.model_copy(update={"policy_violations": violations})
 
     def minting_from(self, store: MCPCredentialStore) -> AbstractContextManager[None]:
         """See `Inventory.minting_from`."""

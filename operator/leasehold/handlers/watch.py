@@ -20,6 +20,7 @@ import structlog
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.names import API_VERSION, GROUP, VERSION
+from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
@@ -34,6 +35,7 @@ WATCHED: Final[tuple[type[Resource], ...]] = (
     MCPConnection,
     MCPServerProfile,
     MCPCredentialStore,
+    MCPAccessPolicy,
 )
 
 log = structlog.get_logger(__name__)

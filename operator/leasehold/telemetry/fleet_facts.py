@@ -48,6 +48,10 @@ OWNER_GONE: Final = GaugeFamily(
     "leasehold_fleet_owner_gone",
     "Connections that nobody has taken over since their owner left, by what they are: leaving or orphaned.",
 )
+VIOLATIONS: Final = GaugeFamily(
+    "leasehold_fleet_policy_violations",
+    "Rules of access policies that connections do not satisfy, by what becomes of them: Warn or Deny.",
+)
 LARGEST_LEDGER: Final = GaugeFamily(
     "leasehold_fleet_largest_ledger",
     "Generations that may be alive, of the connection that has most of them.",
@@ -73,7 +77,7 @@ FIRST_RENEWAL_DUE: Final = GaugeFamily(
     "When two thirds of the life of a current credential are over, of the first one.",
 )
 
-COUNTED: Final = (CONNECTIONS, LEDGER, CREDENTIALS, UNANSWERED, USE, DRIFTED, OWNER_GONE)
+COUNTED: Final = (CONNECTIONS, LEDGER, CREDENTIALS, UNANSWERED, USE, DRIFTED, OWNER_GONE, VIOLATIONS)
 FIRST: Final = (FIRST_LEASE_END, FIRST_REVOCATION_DUE, FIRST_RENEWAL_DUE)
 FAMILIES: Final = (*COUNTED, LARGEST_LEDGER, *FIRST, LEASES_ENDING, REVIEWS_OWED)
 
@@ -120,6 +124,7 @@ def facts_of(connection: MCPConnection) -> Facts:
         USE: counted({"use": _use(status.use)}),
         OWNER_GONE: counted(*({"state": state} for state in _owner_gone(status.owner))),
         DRIFTED: counted(*({"level": drift.level.lower()} for drift in [status.drift] if drift)),
+        VIOLATIONS: counted(*({"effect": each.effect} for each in status.policy_violations)),
     }
     firsts = {
         FIRST_LEASE_END: status.lease_end_time if ready or alive else None,
