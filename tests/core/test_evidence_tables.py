@@ -148,6 +148,13 @@ WATCHED = {"use": {"source": "Heartbeat", "observedSince": rfc3339(NOON)}}
 WELL = REVIEWED | WATCHED
 PAST, SOON = rfc3339(NOON + timedelta(hours=1)), rfc3339(NOON + 2 * ONE_DAY)
 DRIFT = {"liveDigest": DIGEST, "approvedDigest": DIGEST, "level": "Review", "sinceTime": PAST}
+LEFT = {
+    "owner": "alice@example.com",
+    "answering": "alice@example.com",
+    "leftSince": PAST,
+    "deadlineTime": SOON,
+}
+TAKEN_OVER = {"owner": "alice@example.com", "answering": "bob@example.com"}
 LATE = an_entry(2, end_time=NOON, reason=Reason.SUSPENDED).to_wire() | {"state": "Revoking"}
 EXCEPTIONS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
     ("nothing is wrong", {}, {}, []),
@@ -159,6 +166,9 @@ EXCEPTIONS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
     ("nobody uses it", {"use": {"source": "Heartbeat", "idleSince": PAST}}, {}, ["Idle"]),
     ("it has drifted", {"drift": DRIFT}, {}, ["Drifted"]),
     ("it is a record only", {}, {"output": None}, ["RecordOnly"]),
+    ("its owner has left", {"owner": LEFT}, {}, ["OwnerLeft"]),
+    ("it is orphaned", {"owner": LEFT | {"orphanedSince": SOON}}, {}, ["OwnerLeft"]),
+    ("its deputy has taken it over", {"owner": TAKEN_OVER}, {}, []),
     ("a machine owns it", {}, {"owner": {"user": "system:admin", "team": "t"}}, ["OwnerIsNoPerson"]),
     ("it fails", {"backoff": {"failures": 3, "retryTime": SOON, "reason": "Unreachable"}}, {}, ["Failing"]),
     ("it did not end in time", {"ledger": [LATE]}, {}, ["NotEnded"]),

@@ -31,6 +31,7 @@ class ExceptionKind(StrEnum):
     USE_NOT_WATCHED = "UseNotWatched"
     IDLE = "Idle"
     DRIFTED = "Drifted"
+    OWNER_LEFT = "OwnerLeft"
     OWNER_IS_NO_PERSON = "OwnerIsNoPerson"
     FAILING = "Failing"
     NOT_ENDED = "NotEnded"
@@ -108,6 +109,15 @@ def has_drifted(connection: MCPConnection, _now: str) -> tuple[str | None, str] 
     return told(drift.since_time), f"its server differs from what was approved: {drift.level.value}{until}"
 
 
+def owner_has_left(connection: MCPConnection, _now: str) -> tuple[str | None, str] | None:
+    """Nobody who is there answers for it."""
+    owner = connection.status.owner
+    if owner is None or owner.left_since is None:
+        return None
+    what = "it ended" if owner.orphaned_since else f"it ends at {told(owner.deadline_time)}"
+    return told(owner.left_since), f"who answered for it has left, and nobody has taken it over: {what}"
+
+
 def owner_is_a_machine(connection: MCPConnection, _now: str) -> tuple[str | None, str] | None:
     """A user of the cluster itself answers for nothing."""
     if not owner_is_no_person(connection):
@@ -137,6 +147,7 @@ CHECKS: Final[tuple[tuple[ExceptionKind, Check], ...]] = (
     (ExceptionKind.USE_NOT_WATCHED, use_is_not_watched),
     (ExceptionKind.IDLE, is_idle),
     (ExceptionKind.DRIFTED, has_drifted),
+    (ExceptionKind.OWNER_LEFT, owner_has_left),
     (ExceptionKind.OWNER_IS_NO_PERSON, owner_is_a_machine),
     (ExceptionKind.FAILING, is_not_in_order),
 )
