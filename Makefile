@@ -46,7 +46,7 @@ format: install ## rewrite the code in the project's format
 	$(VENV)/bin/ruff format .
 
 .PHONY: servers
-servers: install ## find or build etcd, Kubernetes, Vault, PostgreSQL and Prometheus, and install published MCP servers
+servers: install ## find or build etcd, Kubernetes, Vault, PostgreSQL, Prometheus, Chromium; install published MCP servers
 	PYTHONPATH=tests $(PY) -m controlplane build
 	PYTHONPATH=tests $(PY) -m mcpservers
 

@@ -46,6 +46,7 @@ from leasehold.engine.usage import FleetUsage, UseWatch
 from leasehold.ports import AuditSink, Catalog, Clock, Cluster, Metrics, Usage, Vault
 from leasehold.settings import Settings, namespaces, networks
 from leasehold.telemetry.audit import AuditLog
+from leasehold.telemetry.audit_chain import ChainedAudit
 from leasehold.telemetry.fleet import FleetMetrics
 from leasehold.telemetry.metrics import Telemetry
 
@@ -160,6 +161,16 @@ def build_catalog(settings: Settings) -> McpCatalog:
     )
 
 
+def audit_file(settings: Settings) -> Path | None:
+    """The file of audit records, where one is named."""
+    return Path(settings.audit_file) if settings.audit_file else None
+
+
+def chained(audit: AuditLog, settings: Settings) -> ChainedAudit:
+    """The log, whose records are linked to those that are in its file."""
+    return ChainedAudit(audit, audit_file(settings))
+
+
 def build_usage(settings: Settings) -> Usage | None:
     """Who sees the traffic of the fleet, where somebody does."""
     if settings.prometheus_url is None or settings.prometheus_query is None:
@@ -212,7 +223,7 @@ async def operator(
         threads=settings.workers + max(settings.workers // 4, 1),
         observe=telemetry.vault_request,
     )
-    audit = AuditLog(telemetry.audit_write_failed, Path(settings.audit_file) if settings.audit_file else None)
+    audit = AuditLog(telemetry.audit_write_failed, audit_file(settings))
     events = EventRecorder(cluster, cluster.clock, telemetry.event_dropped)
     elector = build_elector(settings, telemetry, over)
     try:
@@ -222,7 +233,7 @@ async def operator(
                 cluster,
                 vault,
                 cluster.clock,
-                audit,
+                chained(audit, settings),
                 telemetry,
                 events,
                 elector,

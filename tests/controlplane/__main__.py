@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import fields
 
+from controlplane.browser import provide_chromium
 from controlplane.cache import ProvisioningFailed, say
 from controlplane.child import ServerFailed
 from controlplane.launcher import ControlPlane
@@ -31,6 +32,7 @@ def main() -> int:
 
 
 def build() -> int:
+    print(f"chromium: {provide_chromium().program}")
     for programs in (provide_all(), provide_monitors()):
         for field in fields(programs):
             found = getattr(programs, field.name)

@@ -211,6 +211,7 @@ async def test_the_audit_log_tells_who_said_what() -> None:
         "Succeeded",
         "nobody knows this agent",
     )
+    assert told["review"] == {"name": "first"}
 
 
 @in_virtual_time

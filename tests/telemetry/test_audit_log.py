@@ -115,6 +115,15 @@ def test_half_a_line_on_a_full_disk_does_not_spoil_the_next_record(tmp_path: Pat
     assert whole == ['{"id":"1"}', '{"id":"4"}']
 
 
+def test_half_a_line_of_a_process_that_was_killed_does_not_spoil_the_first_record_of_the_next(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_text('{"id":"1"}\n{"id":')
+    AuditLog(list[str]().append, path, io.StringIO()).write({"id": "3"})
+    assert path.read_text().splitlines() == ['{"id":"1"}', '{"id":', '{"id":"3"}']
+
+
 @contextmanager
 def no_file_larger_than(size: int) -> Iterator[None]:
     """What a full disk looks like to a writer: part of a line, then an error."""

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from leasehold.adapters.cluster_clock import ServerClock
+from leasehold.adapters.cluster_evidence import EvidenceCalls
 from leasehold.adapters.cluster_faults import done, is_absent, kind_is_not_installed
 from leasehold.adapters.cluster_heartbeat import heartbeat_call, heartbeat_of
 from leasehold.adapters.cluster_http import METADATA_ONLY, Call, Observe, Transport
@@ -32,7 +33,9 @@ MAX_NOTE_LENGTH = 1024
 """The events.k8s.io/v1 bound on `note`."""
 
 
-class KubernetesCluster(ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls, WorkloadCalls):
+class KubernetesCluster(
+    ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls, WorkloadCalls, EvidenceCalls
+):
     """One API server, and its clock. With `namespaces`, lists are of these alone."""
 
     def __init__(

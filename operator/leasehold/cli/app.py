@@ -9,6 +9,7 @@ from leasehold.cli.breakglass import breakglass
 from leasehold.cli.connection_list import list_connections
 from leasehold.cli.diff import diff
 from leasehold.cli.doctor import doctor
+from leasehold.cli.evidence import evidence
 from leasehold.cli.heartbeat import heartbeat
 from leasehold.cli.import_command import import_
 from leasehold.cli.lift import lift
@@ -39,6 +40,7 @@ surface.command()(probe)
 app.add_typer(surface, name="surface")
 app.add_typer(policy, name="policy")
 app.command()(heartbeat)
+app.add_typer(evidence, name="evidence")
 
 
 @app.command()

@@ -10,8 +10,7 @@ from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints
 from pydantic.json_schema import GenerateJsonSchema
 
 from leasehold.api.base import rfc3339
@@ -19,18 +18,18 @@ from leasehold.api.connection import Assurance, DriftRecord, MCPConnection
 from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
+from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
+from leasehold.core.audit_chain import AuditChain
+from leasehold.core.audit_part import Hashed, Part, ReasonWord, UtcTime
 from leasehold.core.redaction import redacted
 from leasehold.core.text import shortened
 
 TYPE_PREFIX: Final = "dev.leasehold.audit.v1"
 SCHEMA_ID: Final = "urn:leasehold:audit:v1"
+SCHEMA_VERSION: Final = "1.1"
+"""The minor part rises with what a release adds: 1.1 has the chain, a review's subject, and what policies found."""
 MAX_MESSAGE_CHARS: Final = 1024
-
-Hashed = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-ReasonWord = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]+$")]
-"""A `Reason`; open, so that a record with a new one is no broken record."""
-UtcTime = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 
 
 class AuditAction(StrEnum):
@@ -74,26 +73,20 @@ class AuditOutcome(StrEnum):
     UNKNOWN = "Unknown"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid", use_enum_values=True
-    )
-
-
 class _WithoutFieldTitles(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: object) -> bool:
         """They repeat the name in worse spelling."""
         return False
 
 
-class AuditAgent(_Part):
+class AuditAgent(Part):
     """Who uses the connection."""
 
     name: str
     service_account_name: str
 
 
-class AuditConnection(_Part):
+class AuditConnection(Part):
     """Which connection, and which generation of its credential."""
 
     namespace: str
@@ -102,7 +95,7 @@ class AuditConnection(_Part):
     generation: Annotated[int, Field(ge=1)] | None = None
 
 
-class AuditOwner(_Part):
+class AuditOwner(Part):
     """Who answers for the connection."""
 
     user: str
@@ -110,7 +103,7 @@ class AuditOwner(_Part):
     team: str
 
 
-class AuditFinding(_Part):
+class AuditFinding(Part):
     """Differences of one kind, by what they are and how many; never the server's words."""
 
     level: str
@@ -118,7 +111,7 @@ class AuditFinding(_Part):
     count: Annotated[int, Field(ge=1)]
 
 
-class AuditDrift(_Part):
+class AuditDrift(Part):
     """How a server's surface differs from what was approved; `paths` are JSON pointers into the surface."""
 
     live_digest: Hashed
@@ -130,7 +123,7 @@ class AuditDrift(_Part):
     paths: tuple[str, ...]
 
 
-class AuditPolicy(_Part):
+class AuditPolicy(Part):
     """A rule of an access policy that the connection does not satisfy, and by which state of the policy."""
 
     name: str
@@ -141,10 +134,21 @@ class AuditPolicy(_Part):
     deadline: UtcTime | None = None
 
 
-class _Step(_Part):
+class AuditReview(Part):
+    """Which review a person's word is in, and the surface that they had looked at."""
+
+    name: str
+    surface_digest: Hashed | None = None
+
+
+class _Step(Part):
     """What every record says."""
 
     sequence: Annotated[int, Field(ge=0)]
+    previous_hash: Hashed | None = None
+    """Of the record before it of the same source; absent in the first one."""
+    chain: AuditChain | None = None
+    """In the first record of a source alone."""
     actor: Annotated[str, StringConstraints(min_length=1)]
     action: AuditAction
     phase: AuditPhase
@@ -170,9 +174,10 @@ class AuditData(_Step):
     policies: tuple[AuditPolicy, ...] | None = None
     drift: AuditDrift | None = None
     assurance: str | None = None
+    review: AuditReview | None = None
 
 
-class AuditRevocation(_Part):
+class AuditRevocation(Part):
     """Which breakglass switch, and how far it is. All counts are of connections."""
 
     name: str
@@ -194,7 +199,7 @@ class AuditRevocationData(_Step):
     revocation: AuditRevocation
 
 
-class AuditAccessPolicy(_Part):
+class AuditAccessPolicy(Part):
     """Which access policy, and the last state of it that was known."""
 
     name: str
@@ -209,7 +214,7 @@ class AuditAccessPolicyData(_Step):
     policy: AuditAccessPolicy
 
 
-class AuditEnvelope(_Part):
+class AuditEnvelope(Part):
     """A CloudEvents 1.0 event in structured JSON."""
 
     specversion: Literal["1.0"]
@@ -302,6 +307,7 @@ def audit_record(
     actor: str = "leasehold",
     drift: AuditDrift | None = None,
     assurance: Assurance | None = None,
+    review: MCPConnectionReview | None = None,
 ) -> dict[str, Any]:
     """One record.
 
@@ -328,6 +334,9 @@ def audit_record(
         policies=_policies(connection) or None,
         drift=drift,
         assurance=assurance.value if assurance is not None else None,
+        review=None
+        if review is None
+        else AuditReview(name=review.metadata.name, surface_digest=review.spec.surface_digest),
         **_governance(connection),
         **_server(connection, profile),
     )
@@ -373,6 +382,7 @@ def audit_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
+        "$comment": f"version {SCHEMA_VERSION}",
         **AuditEnvelope.model_json_schema(by_alias=True, schema_generator=_WithoutFieldTitles),
     }
 

@@ -173,12 +173,13 @@ class Reporter:
     ) -> None:
         """Access policies find something else than before; `gone` are policies that there are no more."""
         found = connection.status.policy_violations
-        was, now = ({_rule(each): each for each in told} for told in (before, found))
-        for key in now.keys() - was.keys():
-            self._violation(connection, now[key], Reason.POLICY_VIOLATED, now[key].message)
-        left = {each.uid + each.rule for each in found}
-        for violation in was.values():
-            if violation.uid + violation.rule not in left:
+        known = {_rule(each) for each in before}
+        for violation in found:
+            if _rule(violation) not in known:
+                self._violation(connection, violation, Reason.POLICY_VIOLATED, violation.message)
+        left = {(each.uid, each.rule) for each in found}
+        for violation in before:
+            if (violation.uid, violation.rule) not in left:
                 told = "the policy is gone" if violation.policy in gone else "it is satisfied"
                 self._violation(connection, violation, Reason.POLICY_SATISFIED, told)
 
@@ -228,6 +229,7 @@ class Reporter:
             review.spec.comment if verdict.counts else verdict.message,
             actor=review.spec.reviewer,
             assurance=assurance,
+            review=review,
         )
         if not verdict.counts:
             self._events.record(review, verdict.reason, verdict.message)
@@ -394,6 +396,7 @@ class Reporter:
         actor: str = "leasehold",
         drift: AuditDrift | None = None,
         assurance: Assurance | None = None,
+        review: MCPConnectionReview | None = None,
     ) -> None:
         now = self._clock.now()
         if now is None:
@@ -417,6 +420,7 @@ class Reporter:
                 actor=actor,
                 drift=drift,
                 assurance=assurance,
+                review=review,
             )
         )
 

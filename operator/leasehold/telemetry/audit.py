@@ -65,6 +65,7 @@ class _AppendedFile:
                 self._descriptor = os.open(
                     self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
                 )
+                self._torn = _ends_torn(self._path)
             # After half a line (a full disk) a new one begins, or two records would be lost instead of one.
             line = b"\n" + line if self._torn else line
             written = os.write(self._descriptor, line)
@@ -86,3 +87,14 @@ class _AppendedFile:
         except FileNotFoundError:
             return True
         return (there.st_dev, there.st_ino) != (opened.st_dev, opened.st_ino)
+
+
+def _ends_torn(path: Path) -> bool:
+    """Whether whoever wrote to the file before was stopped within a line; what cannot be read counts as whole."""
+    try:
+        if not path.is_file():  # a pipe has no end to look at
+            return False
+        with path.open("rb") as file:
+            return file.seek(0, os.SEEK_END) > 0 and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n"
+    except OSError:
+        return False

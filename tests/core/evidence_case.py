@@ -1,0 +1,153 @@
+"""A quarter in small: a connection that lives, one that is gone, a rejection, drift, a breakglass switch, and a
+purpose of hostile text."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from audit_runs import GONE, Process
+from leasehold.api.base import rfc3339
+from leasehold.api.connection import Assurance, DriftRecord
+from leasehold.api.reasons import Reason
+from leasehold.api.review import MCPConnectionReview
+from leasehold.core.audit import AuditAction, AuditPhase, drift_facts
+from leasehold.core.evidence_sources import Period, Scope, Sources, audit_name
+from objects import NOON, a_connection, a_ready_condition, a_revocation, an_entry
+
+DIGEST = "sha256:" + "5" * 64
+OLD_DIGEST = "sha256:" + "4" * 64
+HOSTILE = '=HYPERLINK("http://evil")<script>alert(1)</script>\u202e'
+ONE_DAY = timedelta(days=1)
+
+
+def a_review(name: str = "q4", counted: str = "True", **spec: Any) -> MCPConnectionReview:
+    """A review of two minutes past noon."""
+    condition = {
+        "type": "Counted",
+        "status": counted,
+        "reason": "Counted",
+        "lastTransitionTime": rfc3339(NOON),
+    }
+    return MCPConnectionReview.model_validate(
+        {
+            "metadata": {
+                "name": name,
+                "namespace": "support",
+                "uid": f"uid-of-{name}",
+                "creationTimestamp": rfc3339(NOON + timedelta(minutes=2)),
+            },
+            "spec": {
+                "connection": "support-bot-orders",
+                "reviewer": "alice@example.com",
+                "decision": "Approve",
+                "surfaceDigest": DIGEST,
+                "comment": "looked at what it does",
+                **spec,
+            },
+            "status": {"conditions": [condition]},
+        }
+    )
+
+
+def living(**changed: Any) -> Any:
+    """The connection that is there, with one generation in its ledger."""
+    entry = an_entry(1, issued_time=NOON + timedelta(seconds=20)).to_wire()
+    status = {
+        "conditions": [a_ready_condition(Reason.ACTIVE)],
+        "ledger": [entry],
+        "lastGeneration": 1,
+        "server": {"url": "https://orders-mcp.tools.svc/mcp", "credentialType": "Lease", "scopes": ["a"]},
+        "leaseEndTime": rfc3339(NOON + timedelta(days=90)),
+        "reviewDueTime": rfc3339(NOON + timedelta(days=76)),
+        **changed.pop("status", {}),
+    }
+    metadata = {
+        "creationTimestamp": rfc3339(NOON),
+        "resourceVersion": "41",
+        "annotations": {"secret": "hvs.abc"},
+    }
+    spec = {"purpose": {"summary": HOSTILE}, **changed.pop("spec", {})}
+    return a_connection(
+        templates={"k": "literal-secret"}, spec=spec, status=status, metadata=metadata, **changed
+    )
+
+
+def a_scope() -> Scope:
+    """The day before noon, and the day after it."""
+    return Scope(
+        period=Period(rfc3339(NOON - ONE_DAY), rfc3339(NOON + ONE_DAY)),
+        read_time=rfc3339(NOON + ONE_DAY),
+        read_by="auditor@example.com",
+        cluster_uid="cluster-uid",
+        tool_version="0.1.0",
+        versions={"MCPConnection": "100"},
+    )
+
+
+def an_audit(path: Path) -> bytes:
+    """What two processes recorded."""
+    first = Process(path, "first")
+    first.mints()
+    gone: dict[str, Any] = {"name": "gone-bot", "uid": GONE}
+    first.mints(connection=gone)
+    drift = DriftRecord.model_validate(
+        {
+            "liveDigest": DIGEST,
+            "approvedDigest": OLD_DIGEST,
+            "level": "Dangerous",
+            "sinceTime": rfc3339(NOON),
+            "findings": [{"level": "Dangerous", "kind": "ToolAdded", "count": 2}],
+        }
+    )
+    first.tells(AuditAction.DRIFT, Reason.DRIFTED, generation=None, drift=drift_facts(drift, ["/tools/1"]))
+    first.tells(
+        AuditAction.APPROVE,
+        Reason.COUNTED,
+        generation=None,
+        actor="alice@example.com",
+        assurance=Assurance.OWNER,
+        review=a_review(),
+        message="looked at what it does",
+        after_seconds=80,
+    )
+    second = Process(path, "second", first.now)
+    second.ends(connection=gone, seconds=400)
+    second.tells(
+        AuditAction.REJECT,
+        Reason.COUNTED,
+        generation=None,
+        actor="carol@example.com",
+        assurance=Assurance.DELEGATE,
+        review=a_review("purged", decision="Reject", reviewer="carol@example.com"),
+        connection=gone,
+    )
+    switch = a_revocation("purged-switch")
+    second.switches(switch, AuditAction.BREAKGLASS, AuditPhase.INTENT, "alice@example.com")
+    second.switches(switch, AuditAction.BREAKGLASS, AuditPhase.RESULT, "alice@example.com")
+    second.switches(switch, AuditAction.LIFT, AuditPhase.RESULT, "bob@example.com")
+    return path.read_bytes()
+
+
+METRICS = (
+    'leasehold_fleet_connections{profile="orders-read",team="support-platform",reason="Active",ready="true"} 1\n'
+    'leasehold_fleet_ledger_entries{profile="orders-read",team="support-platform",state="Current"} 1\n'
+)
+
+
+def a_quarter(path: Path, **changed: Any) -> Sources:
+    """All sources of it."""
+    verified = {
+        "verifiedTime": rfc3339(NOON + timedelta(seconds=42)),
+        "matched": 1,
+        "verified": 1,
+        "residual": "none",
+    }
+    fields: dict[str, Any] = {
+        "scope": a_scope(),
+        "connections": (living(),),
+        "reviews": (a_review(),),
+        "revocations": (a_revocation(status=verified),),
+        "audit": {audit_name(1): an_audit(path)},
+        "metrics": METRICS,
+    }
+    return Sources(**(fields | changed))
