@@ -188,12 +188,13 @@ class Reporter:
     ) -> None:
         """Access policies find something else than before; `gone` are policies that there are no more."""
         found = connection.status.policy_violations
-        was, now = ({_rule(each): each for each in told} for told in (before, found))
-        for key in now.keys() - was.keys():
-            self._violation(connection, now[key], Reason.POLICY_VIOLATED, now[key].message)
-        left = {each.uid + each.rule for each in found}
-        for violation in was.values():
-            if violation.uid + violation.rule not in left:
+        known = {_rule(each) for each in before}
+        for violation in found:
+            if _rule(violation) not in known:
+                self._violation(connection, violation, Reason.POLICY_VIOLATED, violation.message)
+        left = {(each.uid, each.rule) for each in found}
+        for violation in before:
+            if (violation.uid, violation.rule) not in left:
                 told = "the policy is gone" if violation.policy in gone else "it is satisfied"
                 self._violation(connection, violation, Reason.POLICY_SATISFIED, told)
 
