@@ -47,7 +47,7 @@ def test_without_a_pod_and_without_a_kubeconfig_there_is_no_login(monkeypatch: p
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     result = run("support/orders", "--once")
     assert result.exit_code == 1
-    assert "no login" in result.stderr
+    assert "this is no pod" in result.stderr
 
 
 def test_one_renewal_that_nobody_answers_has_failed(nobody: str) -> None:

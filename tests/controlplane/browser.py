@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,16 +49,18 @@ class Browser:
             "--disable-gpu",
             "--disable-dev-shm-usage",
         ]
-        command += ["--hide-scrollbars", f"--user-data-dir={workdir / 'profile'}", *others]
-        done = subprocess.run(
-            [*command, f"{takes}={taken}", page.as_uri()],
-            env=self._environment(workdir),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=SECONDS,
-        )
+        # Its sockets are in there, and their paths must not be long.
+        with tempfile.TemporaryDirectory(prefix="lh-", ignore_cleanup_errors=True) as profile:
+            command += ["--hide-scrollbars", f"--user-data-dir={profile}", *others]
+            done = subprocess.run(
+                [*command, f"{takes}={taken}", page.as_uri()],
+                env=self._environment(workdir) | {"TMPDIR": profile},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=SECONDS,
+            )
         if not taken.is_file():
             raise AssertionError(f"chromium made no {name}, status {done.returncode}:\n{done.stderr[-2000:]}")
         return taken.read_bytes()
