@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -114,7 +115,13 @@ def wait_probed(deployment: Deployment, connection: MCPConnection) -> MCPConnect
 
 
 def approve(deployment: Deployment, connection: MCPConnection) -> None:
-    """A person's word that the connection may go on."""
+    """A person's word that the connection may go on; times are in whole seconds, and it has to be later than a
+    lift."""
+    found = deployment.find(connection.metadata.namespace, connection.metadata.name)
+    lifted = [hold.lifted_time for hold in found.status.holds if hold.lifted_time] if found else []
+    if lifted:
+        later = max(lifted) + timedelta(seconds=1)
+        wait_until(lambda: datetime.now(UTC) >= later, 10, "the second of the lift is over")
     body = {
         "apiVersion": API_VERSION,
         "kind": MCPConnectionReview.KIND,

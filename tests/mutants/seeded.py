@@ -285,8 +285,8 @@ MUTANTS = (
     Mutant(
         "drift: a deadline that has passed ends nothing",
         "operator/leasehold/core/checks.py",
-        "    service_account_is_gone,\n    surface_has_drifted,\n",
-        "    service_account_is_gone,\n",
+        "    policy_is_violated,\n    surface_has_drifted,\n",
+        "    policy_is_violated,\n",
         ("tests/engine/test_drift.py", "ends_the_credential_after_14_days"),
     ),
     Mutant(
