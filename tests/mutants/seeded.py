@@ -220,14 +220,14 @@ MUTANTS = (
         ENGINE + "election.py",
         "until = sent + self.timing",
         "until = now + self.timing",
-        ("tests/engine/test_election_interleavings.py", "test"),
+        ("tests/engine/test_election.py", "counts_from_when_the_claim_was_sent"),
     ),
     Mutant(
         "lead: it lasts as long as the lease",
         ENGINE + "election.py",
         "return self.lease_seconds * 2 / 3",
         "return self.lease_seconds * 1.2",
-        ("tests/engine/test_election_interleavings.py", "test"),
+        ("tests/engine/test_election.py", "believes_no_longer_than_the_renew_deadline"),
     ),
     Mutant(
         "lead: a lease in one's name is enough, whoever answered",
@@ -238,7 +238,7 @@ MUTANTS = (
         if self.holder == self.identity:
             self._leads_until = now + self.timing.renew_deadline_seconds
 """,
-        ("tests/engine/test_election_interleavings.py", "test"),
+        ("tests/engine/test_election.py", "whose_answer_was_lost_counts_only_once"),
     ),
     Mutant(
         "lead: what another process has adopted is revoked by the one that lost the race",
