@@ -64,6 +64,8 @@ class BreakglassReport:
     connections: int
     idle: Strike
     under_rotation: Strike
+    others: dict[tuple[str, str], list[int]]
+    """The generations to which each of those beside was rotated, once by each of two strikes."""
 
     def as_json(self) -> dict[str, Any]:
         """As printed."""
@@ -91,7 +93,7 @@ class Range:
         self._ttl_seconds = 3600
         self.operator = stage.operator()
         self._tail = AuditTail(self.operator.audit_path)
-        self._minted = 0
+        self._others = Fleet(f"others-{uuid.uuid4().hex[:6]}", size, PROFILE)
 
     def floor(self, rotating: bool) -> Marks:
         """A bare client ends a fleet of its own."""
@@ -119,24 +121,29 @@ class Range:
 
     def others(self) -> None:
         """A fleet beside, that no revocation matches."""
-        self._provide(self._fleet(f"others-{uuid.uuid4().hex[:6]}", PROFILE))
+        self._stage.crowd("settle", self._others).finish()
+        self._provide(self._others)
+
+    def rotations(self) -> dict[tuple[str, str], list[int]]:
+        """The generations to which each of the others was rotated so far."""
+        return self._tail.generations("rotate", self._others)
 
     def rotate_others(self) -> int:
         """Begin to rotate the others; returns, once it is well under way, how many rotations there had been."""
-        before = self._tail.succeeded("rotate")
+        before = self._rotated()
         self._ttl_seconds -= 60
         patch = json.dumps({"spec": {"credential": {"ttlSeconds": self._ttl_seconds}}})
         self._stage.plane.kubectl(
             "patch", MCPServerProfile.PLURAL, PROFILE, "--type=merge", f"--patch={patch}"
         )
         enough = before + max(1, int(self._size * WELL_UNDER_WAY))
-        wait_until(lambda: self._tail.succeeded("rotate") >= enough, LONG_SECONDS, "the others rotate")
+        wait_until(lambda: self._rotated() >= enough, LONG_SECONDS, "the others rotate")
         return before
 
     def rotation_is_over(self, before: int) -> None:
         """Until all others have rotated."""
         wanted = before + self._size
-        wait_until(lambda: self._tail.succeeded("rotate") >= wanted, LONG_SECONDS, "all others have rotated")
+        wait_until(lambda: self._rotated() >= wanted, LONG_SECONDS, "all others have rotated")
 
     def strike(self, name: str, rotating: bool) -> tuple[Marks, dict[str, int], int, int]:
         """Provide a fleet, and throw the switch on it."""
@@ -145,21 +152,24 @@ class Range:
         fleet = self._fleet(f"{name}-{uuid.uuid4().hex[:6]}", profile)
         spectator = self._spectator(fleet, self._provide(fleet))
         before = self.rotate_others() if rotating else 0
-        rotated = self._tail.succeeded("rotate")
+        rotated = self._rotated()
         begun = time.monotonic()
         self._throw(name, profile)
         marks = spectator.look_on(
             lambda: self._counts(name)["verified"] == self._size, lambda: self._is_complete(name), begun
         )
-        meanwhile = self._tail.succeeded("rotate") - rotated
+        meanwhile = self._rotated() - rotated
         self._say(f"operator, {name}: {asdict(marks)}, {meanwhile} others rotated meanwhile")
         if rotating:
             self.rotation_is_over(before)
-        rotated = self._tail.succeeded("rotate") - before
+        rotated = self._rotated() - before
         counts = self._counts(name)
         self._stage.crowd("delete", fleet).finish()
         self._stage.truth.wait_gone(fleet, LONG_SECONDS)
         return marks, counts, meanwhile, rotated
+
+    def _rotated(self) -> int:
+        return self._tail.succeeded("rotate", self._others)
 
     def _fleet(self, name: str, profile: str) -> Fleet:
         fleet = Fleet(name, self._size, profile)
@@ -169,9 +179,10 @@ class Range:
     def _provide(self, fleet: Fleet) -> dict[str, str]:
         """Let the operator mint for all of it; the lease id of each accessor."""
         self._stage.crowd("create", fleet).finish()
-        self._minted += fleet.size
         wait_until(
-            lambda: self._tail.succeeded("mint") >= self._minted, LONG_SECONDS, f"{fleet.name} is minted"
+            lambda: self._tail.succeeded("mint", fleet) >= fleet.size,
+            LONG_SECONDS,
+            f"{fleet.name} is minted",
         )
         truth = self._stage.truth
         truth.wait_all(fleet, holds_generation(1), LONG_SECONDS, f"{fleet.name} is Ready")
@@ -221,4 +232,5 @@ def run_breakglass(plane: Plane, engine: EngineName, size: int, say: Say) -> Bre
         connections=size,
         idle=Strike(idle[0], mean(floors), *idle[1:]),
         under_rotation=Strike(busy[0], busy_floor, *busy[1:]),
+        others=place.rotations(),
     )

@@ -6,6 +6,7 @@ of the objects says."""
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,19 +110,33 @@ class Scrape:
 
 @dataclass
 class AuditTail:
-    """Counts results in an operator's audit file as they are appended."""
+    """Reads results off an operator's audit file as they are appended."""
 
     path: Path
     _offset: int = 0
-    _results: dict[str, int] = field(default_factory=dict)
+    _results: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
-    def succeeded(self, *actions: str) -> int:
-        """How many of these actions have succeeded since the file began."""
+    def succeeded(self, action: str, fleet: Fleet | None = None) -> int:
+        """How often this action has succeeded since the file began: for one fleet's connections where one is given,
+        for an operator looks after everything that it finds on its cluster."""
+        self._read()
+        done = self._results[action]
+        return len(done) if fleet is None else sum(fleet.owns(each["namespace"]) for each in done)
+
+    def generations(self, action: str, fleet: Fleet) -> dict[tuple[str, str], list[int]]:
+        """With which generations this action has succeeded, in order, by namespace and name."""
+        self._read()
+        found: dict[tuple[str, str], list[int]] = {name: [] for name in fleet.names()}
+        for each in self._results[action]:
+            if fleet.owns(each["namespace"]):
+                found[each["namespace"], each["name"]].append(each["generation"])
+        return found
+
+    def _read(self) -> None:
         for record in self._new():
             data = record["data"]
-            if data["phase"] == "result" and data["outcome"] == "Succeeded":
-                self._results[data["action"]] = self._results.get(data["action"], 0) + 1
-        return sum(self._results.get(action, 0) for action in actions)
+            if data["phase"] == "result" and data["outcome"] == "Succeeded" and "connection" in data:
+                self._results[data["action"]].append(data["connection"])
 
     def _new(self) -> Iterator[dict[str, Any]]:
         with self.path.open("rb") as file:

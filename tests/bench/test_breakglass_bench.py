@@ -22,5 +22,6 @@ def test_one_switch_ends_all_that_it_matches_and_nothing_beside(report: Breakgla
     assert report.under_rotation.counts == ended
 
 
-def test_others_are_rotated_meanwhile(report: BreakglassReport) -> None:
+def test_others_are_rotated_meanwhile_each_once(report: BreakglassReport) -> None:
     assert report.under_rotation.rotated == SIZE
+    assert list(report.others.values()) == [[2, 3]] * SIZE
