@@ -85,6 +85,15 @@ def recorded(operator: Operator, connection: MCPConnection, action: str) -> list
     return [each["reason"] for each in data if each["action"] == action]
 
 
+def wait_recorded(operator: Operator, connection: MCPConnection, action: str, *reasons: str) -> None:
+    """Until the audit records of that action give these reasons: they follow the status that they tell of."""
+    wait_until(
+        lambda: recorded(operator, connection, action) == list(reasons),
+        15,
+        f"{action} of {connection.key} is recorded with {reasons}",
+    )
+
+
 def dies_at_vault(deployment: Deployment, connection: MCPConnection) -> bool:
     [entry] = connection.status.ledger
     assert entry.lease_id is not None
@@ -107,7 +116,8 @@ def test_who_stops_renewing_loses_the_credential_and_an_approval_brings_a_fresh_
         assert "(Heartbeat)" in message(used, "Used")
         wait_until(lambda: renewed(deployment, claimed) > first, LONG, "the heartbeat is renewed again")
         labels = {"namespace": claimed.namespace, "name": "agent-server"}
-        assert operator.metric("leasehold_connection_last_use_timestamp_seconds", **labels) > 0
+        last_use = "leasehold_connection_last_use_timestamp_seconds"
+        wait_until(lambda: operator.metric(last_use, **labels) > 0, 15, "its last use is measured")
         beating.send_signal(signal.SIGTERM)
         assert beating.wait(30) == 0
     finally:
@@ -117,13 +127,13 @@ def test_who_stops_renewing_loses_the_credential_and_an_approval_brings_a_fresh_
     assert not works(deployment.plane, claimed.secret)
     assert deployment.secret(claimed.namespace) is None
     wait_until(lambda: not found(deployment, idle).status.ledger, LONG, "its ledger is empty")
-    assert recorded(operator, idle, "idle") == ["Idle"]
+    wait_recorded(operator, idle, "idle", "Idle")
     name = say(deployment, claimed, "Approve")
     assert judged(deployment, claimed, name) == ("True", "Counted")
     back = deployment.wait_for(idle, "Active", LONG, status="True")
     assert generations(back) == {2: EntryState.CURRENT}
     assert works(deployment.plane, the_secret(deployment, back))
-    assert recorded(operator, idle, "restore") == ["Approved"]
+    wait_recorded(operator, idle, "restore", "Approved")
 
 
 def test_what_a_prometheus_has_never_seen_used_becomes_idle_and_what_it_does_not_know_stays(

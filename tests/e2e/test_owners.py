@@ -12,7 +12,7 @@ from contract.worlds import RealPeople
 from controlplane.waiting import wait_until
 from deployment import Deployment, Operator, condition
 from e2e.claims import claim, generations, message, the_secret, works
-from e2e.test_idle import LONG, dies_at_vault, found, recorded
+from e2e.test_idle import LONG, dies_at_vault, found, wait_recorded
 from e2e.test_reviews import judged, say
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.core.owner_directory import LIST_RESPONSE
@@ -67,14 +67,14 @@ def test_a_leavers_connection_is_orphaned_and_its_deputy_brings_it_back(
         assert not works(deployment.plane, claimed.secret)
         assert deployment.secret(claimed.namespace) is None
         wait_until(lambda: not found(deployment, orphan).status.ledger, LONG, "its ledger is empty")
-        assert recorded(operator, orphan, "orphaned") == ["Orphaned"]
+        wait_recorded(operator, orphan, "orphaned", "Orphaned")
         assert operator.metric("leasehold_owner_directory_reads_total", outcome="ok") > 0
         name = say(deployment, claimed, "Approve")
         assert judged(deployment, claimed, name) == ("True", "Counted")
         back = deployment.wait_for(orphan, "Active", LONG, status="True")
         assert generations(back) == {2: EntryState.CURRENT}
         assert works(deployment.plane, the_secret(deployment, back))
-        assert recorded(operator, orphan, "restore") == ["Approved"]
+        wait_recorded(operator, orphan, "restore", "Approved")
         wait_owner(deployment, stays.connection, "OwnerListed")
         assert condition(found(deployment, orphan), "OwnerActive")["reason"] == "DeputyAnswers"
     wait_owner(deployment, orphan, "UnreadableOwnerDirectory")

@@ -68,7 +68,9 @@ def test_events_tell_the_story(deployment: Deployment, operator: Operator) -> No
 def test_metrics_follow_the_fleet(deployment: Deployment, operator: Operator) -> None:
     claimed = claim(deployment)
     labels = {"namespace": claimed.namespace, "name": "agent-server"}
-    assert operator.metric("leasehold_connection_ready", **labels) == 1
+    wait_until(
+        lambda: operator.metric("leasehold_connection_ready", **labels) == 1, 15, "it is measured as ready"
+    )
     expiry = claimed.connection.status.credential_expiry_time
     assert expiry is not None
     series = operator.metric("leasehold_connection_credential_expiry_timestamp_seconds", **labels)
