@@ -6,6 +6,10 @@ import pytest
 
 from fakes import world as fake_world
 from fakes.world import World
+from leasehold.api.connection import EntryState
+from leasehold.api.reasons import Reason
+from leasehold.core.faults import Conflict, Fault, TryLater
+from leasehold.engine.work import REAPPLICATIONS
 from leasehold.telemetry.fleet import FleetMetrics
 from leasehold.telemetry.metrics import Telemetry
 from virtual_time import in_virtual_time, passing
@@ -57,3 +61,29 @@ async def test_nobody_is_late_with_what_cannot_be_revoked(told: Told, kind: str,
     await passing(4 * 3600)
     assert world.people.find(connection) is None
     assert told(LAG) == [f"{LAG} {measured:.1f}"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "times"),
+    [(Conflict("changed"), 2 * REAPPLICATIONS), (TryLater(Reason.CLUSTER_UNAVAILABLE, "no answer"), 2)],
+    ids=["conflicts", "no answer"],
+)
+@in_virtual_time
+async def test_an_end_that_could_not_be_written_down_is_told_once(
+    told: Told, trouble: Fault, times: int
+) -> None:
+    world = World()
+    await world.start()
+    connection = world.claim()
+    await passing(5)
+    world.cluster.fail("put_status", trouble, times=times)
+    world.people.change(connection, suspend=True)
+    await passing(0.5)
+    assert world.states(connection) == [(1, EntryState.CURRENT)], "it is dead, and its ledger does not say so"
+    await passing(120)
+    assert world.states(connection) == []
+    ended = 'leasehold_revocations_total{outcome="verified",reason="Suspended"}'
+    assert told("leasehold_revocations_total") == [f"{ended} 1.0"]
+    assert told(LAG) == [f"{LAG} 1.0"]
+    results = [each for each in world.audit.records if each["type"].endswith("suspend.result")]
+    assert len(results) == 1

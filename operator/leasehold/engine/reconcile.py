@@ -130,6 +130,7 @@ class Reconciler:
             return SOON
         except Vanished:
             await self._revoke_what_nobody_records(connection, work, ())
+            self._reporter.written(connection)
             return UNTIL_IT_IS_TOLD
         self._report(connection, work)
         if _has_drifted_anew(connection.status, work.connection.status):
@@ -269,6 +270,7 @@ class Reconciler:
                     self._reporter.ended(connection, entry, Reason.LOST_RACE)
 
     def _forget_what_left(self, before: MCPConnection, work: Work) -> None:
+        self._reporter.written(before)
         left = {entry.accessor for entry in work.ledger}
         self._revoker.forget(entry for entry in before.status.ledger if entry.accessor not in left)
         if work.status.secret is None:

@@ -2,7 +2,7 @@
 
 An intent is recorded before every step that cannot be undone, its result after it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 
 from leasehold.api.base import Condition
@@ -61,6 +61,8 @@ class Reporter:
         self._instance = instance
         self._profile_of = profile_of
         self._sequence = 0
+        self._ended: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
+        """What is told as ended and may still stand in the ledger of the connection with that uid."""
 
     def minting(self, connection: MCPConnection, entry: LedgerEntry) -> None:
         """A generation is about to be minted."""
@@ -101,11 +103,20 @@ class Reporter:
         self._record(AuditAction.REVOKE, AuditPhase.INTENT, AuditOutcome.STARTED, connection, entry, reason)
 
     def ended(self, connection: MCPConnection, entry: LedgerEntry, reason: Reason) -> None:
-        """A generation is proven dead (or, where nobody can, no longer ours to end)."""
+        """A generation is proven dead (or, where nobody can, no longer ours to end). A pass that could not write
+        that down is repeated, and ends it again: it is told once."""
+        known, ended = self._ended[connection.metadata.uid], (entry.generation, entry.accessor)
+        if ended in known:
+            return
+        known.add(ended)
         self.metrics.revoked("verified", reason)
         self._lag(entry)
         action = ENDING_ACTIONS.get(reason, AuditAction.REVOKE)
         self._record(action, AuditPhase.RESULT, AuditOutcome.SUCCEEDED, connection, entry, reason)
+
+    def written(self, connection: MCPConnection) -> None:
+        """No ledger names any more what is told as ended."""
+        self._ended.pop(connection.metadata.uid, None)
 
     def not_ended(self, connection: MCPConnection, entry: LedgerEntry, fault: Fault) -> None:
         """A generation may still be alive."""
