@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
-from leasehold.api.hold import Hold, OnLift
+from leasehold.api.hold import MAX_HOLDS, Hold, OnLift
 from leasehold.api.revocation import MAX_PENDING_HOLDS, MCPRevocationStatus
 from leasehold.core.revocation_standing import Seen
 from leasehold.core.revocation_status import revocation_status
+from leasehold.core.revocations import is_owed_a_hold
 from objects import NOON, a_connection, a_revocation, an_entry
 
 LATER = NOON + timedelta(seconds=7)
@@ -76,6 +77,40 @@ def test_an_open_intent_is_neither_revoked_nor_dead_nor_without_a_secret(surveye
     status = told([a_match(an_entry(state=EntryState.INTENT), held=True)], saw(surveyed=surveyed))
     assert (status.matched, status.revoked, status.verified, status.secrets_deleted) == (1, 0, 0, 0)
     assert not is_complete(status)
+
+
+def full_of_others(*entries: LedgerEntry, **last: Any) -> MCPConnection:
+    """It carries as many holds of other revocations as fit."""
+    others = [HELD.model_copy(update={"uid": f"other-{number}"}) for number in range(MAX_HOLDS)]
+    others[-1] = others[-1].model_copy(update=last)
+    match = a_match(*entries)
+    return match.model_copy(update={"status": match.status.model_copy(update={"holds": tuple(others)})})
+
+
+def test_a_hold_that_has_no_place_is_not_waited_for_once_nothing_can_be_minted_any_more() -> None:
+    match = full_of_others()
+    assert is_owed_a_hold(a_revocation(), match, LATER)
+    unknown, status = told([match], saw()), told([match], saw(surveyed=True))
+    assert (unknown.verified, is_complete(unknown)) == (0, False)
+    assert (status.verified, is_complete(status)) == (1, True)
+    assert status.pending_holds == (match.metadata.uid,), "it stays matched"
+
+
+def test_what_a_full_connection_has_alive_is_not_complete() -> None:
+    assert not is_complete(told([full_of_others(an_entry())], saw(struck=True, surveyed=True)))
+
+
+def test_where_its_own_hold_has_no_place_what_others_remember_may_work_is_told() -> None:
+    until = LATER + timedelta(hours=1)
+    running_out = told([full_of_others(residual_time=until)], saw(surveyed=True))
+    assert running_out.residual_exposure_until == until
+    endless = told([full_of_others(without_end=True)], saw(surveyed=True))
+    assert (endless.verified, endless.residual) == (0, "unknown: 1 without an end")
+
+
+def test_a_full_connection_is_waited_for_while_the_status_may_not_name_it() -> None:
+    unseen = [f"uid-{number:05d}" for number in range(MAX_PENDING_HOLDS)]
+    assert not is_complete(told([full_of_others()], saw(surveyed=True), unseen=unseen))
 
 
 def never_minted() -> MCPConnection:

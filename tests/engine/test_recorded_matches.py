@@ -23,6 +23,7 @@ from fakes.switches import (
 )
 from fakes.world import World
 from leasehold.api.connection import MCPConnection
+from leasehold.api.hold import MAX_HOLDS
 from leasehold.api.reasons import Reason
 from leasehold.ports import Cluster
 from virtual_time import in_virtual_time, passing
@@ -150,3 +151,30 @@ async def test_a_match_that_is_deleted_is_waited_for_no_longer(seen: bool) -> No
     await passing(120)
     assert status_of(world).pending_holds == ()
     assert said(world, "Complete") == ("True", Reason.VERIFIED)
+
+
+@in_virtual_time
+async def test_a_revocation_whose_hold_has_no_place_is_complete_and_gets_the_first_that_is_free() -> None:
+    world = World()
+    engine = await world.start(**QUIET)
+    (claimed,) = await working(world)
+    for number in range(MAX_HOLDS):
+        world.people.revoke(f"stop-{number}", spec(BY_TEAM, onLift="Resume"))
+    world.people.change(claimed, owner=SUSPECT)
+    await passing(30)
+    assert len(world.find(claimed).status.holds) == MAX_HOLDS
+    world.people.revoke("newest", spec(BY_TEAM))
+    await passing(30)
+    assert said(world, "Complete", "newest") == ("True", Reason.VERIFIED)
+    assert status_of(world, "newest").pending_holds == (claimed.metadata.uid,)
+    assert await engine.stop(10)
+    world.people.change(world.find(claimed), owner=OTHERS)
+    await world.start(**QUIET)
+    await passing(30)
+    assert said(world, "Complete", "newest") == ("True", Reason.VERIFIED)
+    for number in range(MAX_HOLDS):
+        world.people.lift(f"stop-{number}")
+    await passing(30)
+    assert [hold.revocation for hold in world.find(claimed).status.holds] == ["newest"]
+    assert status_of(world, "newest").pending_holds == ()
+    assert (world.ready(claimed), world.vault.mints) == ("Revoked", 1)

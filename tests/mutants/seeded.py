@@ -125,6 +125,13 @@ MUTANTS = (
         ("tests/engine/test_mints.py", "works_for_the_overlap"),
     ),
     Mutant(
+        "revocation: an end that is not written down yet is told with each try",
+        ENGINE + "report.py",
+        "        if ended in known:\n",
+        "        if False:\n",
+        ("tests/engine/test_told_in_numbers.py", "told_once"),
+    ),
+    Mutant(
         "revocation: Vault's answer is believed without a look-up",
         ENGINE + "revoke.py",
         "        raise TryLater(Reason.REVOCATION_PENDING, pending)\n",
@@ -172,6 +179,20 @@ MUTANTS = (
         "return unseen if unreadable else unseen & {each.metadata.uid for each in listed}",
         "return set()",
         ("tests/engine/test_recorded_matches.py", "not_in_view"),
+    ),
+    Mutant(
+        "breakglass: a connection with no room for a hold passes for dead unseen",
+        "operator/leasehold/core/revocation_standing.py",
+        "(has_no_room(connection) and surveyed)",
+        "has_no_room(connection)",
+        ("tests/core/test_revocation_status.py", "no_place_is_not_waited_for"),
+    ),
+    Mutant(
+        "breakglass: what may still work is forgotten where the hold has no place",
+        "operator/leasehold/core/revocation_standing.py",
+        "status.holds if has_no_room(connection) else ()",
+        "()",
+        ("tests/core/test_revocation_status.py", "others_remember"),
     ),
     Mutant(
         "breakglass: a revocation that was deleted is taken for lifted",

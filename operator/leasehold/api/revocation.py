@@ -181,7 +181,8 @@ class MCPRevocationStatus(ApiModel):
     """The first of them, with reasons."""
     pending_holds: Annotated[tuple[UID, ...], Field(max_length=MAX_PENDING_HOLDS), ListType("atomic")] = ()
     """UIDs of connections that are matched, and do not carry their hold in their own status yet: until then this
-    keeps them from leaving the target. Empty once Complete, but for newcomers."""
+    keeps them from leaving the target. Empty once Complete, but for newcomers and for those whose own status has no
+    room for another hold."""
     started_time: Time | None = None
     """When the operator took it up."""
     revoked_time: Time | None = None

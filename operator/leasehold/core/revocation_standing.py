@@ -9,6 +9,7 @@ from leasehold.api.connection import EntryState, LedgerEntry, MCPConnection
 from leasehold.api.names import FINALIZER
 from leasehold.api.reasons import Reason
 from leasehold.core import ledger
+from leasehold.core.revocations import has_no_room
 
 ACCEPTED = frozenset({Reason.REVOCATION_PENDING, Reason.IRREVOCABLE})
 """A pass that stopped with these had its revocation accepted; the death is what is waited for."""
@@ -65,20 +66,28 @@ def standing_of(connection: MCPConnection, uid: str, seen: Seen, now: datetime) 
     status = connection.status
     alive = tuple(entry for entry in status.ledger if not seen.is_dead(entry))
     hold = next((hold for hold in status.holds if hold.uid == uid), None)
+    surveyed = seen.is_surveyed(connection, uid)
+    # without a hold of its own nothing tells what was let go since it began, so all that was let go counts
+    told = (hold,) if hold else status.holds if has_no_room(connection) else ()
     times = [entry.expiry_time for entry in alive]
-    times += [status.revoked_certificate_until, hold.residual_time if hold else None]
+    times += [status.revoked_certificate_until, *(each.residual_time for each in told)]
     ends = [time for time in times if time is not None and time > now]
     is_lost = ledger.is_lost(connection, FINALIZER)
-    is_held = hold is not None or status.last_generation == 0 or ledger.is_gone(connection, FINALIZER)
+    is_held = (
+        hold is not None
+        or status.last_generation == 0
+        or ledger.is_gone(connection, FINALIZER)
+        or (has_no_room(connection) and surveyed)
+    )
     return Standing(
         connection=connection,
         is_lost=is_lost,
         is_held=is_held,
-        is_known=not is_lost and (is_held or seen.is_surveyed(connection, uid)),
+        is_known=not is_lost and (is_held or surveyed),
         alive=alive,
         is_revoked=not is_lost and all(_is_accepted(connection, entry, seen) for entry in alive),
         has_no_secret=not is_lost and not ledger.intents(alive) and seen.has_no_secret(connection),
-        without_end=is_lost or (hold is not None and hold.without_end) or any(map(ledger.cannot_end, alive)),
+        without_end=is_lost or any(each.without_end for each in told) or any(map(ledger.cannot_end, alive)),
         until=max(ends, default=None),
     )
 

@@ -4,7 +4,7 @@ All of it is derived from the connections' own ledgers and holds, and from what 
 ahead of them. A connection counts as dead only once no mint under way can still enter its ledger: its hold is
 recorded there, or it was surveyed after the revocation was known. Whoever is counted as matched stays matched,
 whatever becomes of this process: its hold is recorded, or its uid stands in the same status until that is so. The
-revocation is complete only once all holds are recorded."""
+revocation is complete only once all holds are recorded that there is room for."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ from leasehold.api.revocation import (
     RevocationFailure,
 )
 from leasehold.core.revocation_standing import Seen, Standing, standing_of
-from leasehold.core.revocations import is_over, is_owed_a_hold
+from leasehold.core.revocations import has_no_room, is_over, is_owed_a_hold
 
 
 def revocation_status(
@@ -43,7 +43,7 @@ def revocation_status(
     all_of_them = [standing_of(connection, revocation.metadata.uid, seen, now) for connection in matched]
     failing = sorted((each for each in all_of_them if each.is_failing), key=lambda each: each.connection.key)
     revoked = sum(each.is_revoked for each in all_of_them)
-    complete = _completion(revocation, all_of_them, failing, len(pending))
+    complete = _completion(revocation, all_of_them, failing, _unrecorded(pending, matched))
     if unreadable and complete[0] is ConditionStatus.TRUE:
         complete = _unreadable(unreadable)
     is_complete = complete[0] is ConditionStatus.TRUE
@@ -82,6 +82,15 @@ def _pending_holds(
 ) -> tuple[str, ...]:
     owed = {each.metadata.uid for each in matched if is_owed_a_hold(revocation, each, now)}
     return tuple(sorted(owed.union(unseen))[:MAX_PENDING_HOLDS])
+
+
+def _unrecorded(pending: Sequence[str], matched: Iterable[MCPConnection]) -> int:
+    """How many holds are still to be written. One that no place is left for stays here, which keeps the match as
+    well; but a status that is full itself may not have all of those."""
+    if len(pending) >= MAX_PENDING_HOLDS:
+        return len(pending)
+    full = {each.metadata.uid for each in matched if has_no_room(each)}
+    return len(set(pending) - full)
 
 
 def _completion(

@@ -116,6 +116,11 @@ def holds_now(
     return tuple([hold for hold in (*kept, *new) if not _is_through(hold, approved_time)][:MAX_HOLDS])
 
 
+def has_no_room(connection: MCPConnection) -> bool:
+    """Whether no further hold fits: each that is there denies it, and the next one waits for a place."""
+    return len(connection.status.holds) >= MAX_HOLDS
+
+
 def is_owed_a_hold(revocation: MCPRevocation, connection: MCPConnection, now: datetime) -> bool:
     """Whether a connection, which the revocation has matched, does not carry the hold yet that it has to."""
     if any(hold.uid == revocation.metadata.uid for hold in connection.status.holds):
