@@ -58,7 +58,7 @@ up: install ## start a local control plane and keep it until Ctrl-C
 test: install ## the whole suite, real servers included, provisioning what is missing
 	PYTHONPATH=tests $(PY) -m controlplane build
 	PYTHONPATH=tests $(PY) -m mcpservers
-	$(VENV)/bin/pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
+	$(VENV)/bin/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-kind
 test-kind: install ## the end-to-end tests on kind; needs Docker and kind, and the gate does not run it
