@@ -28,6 +28,7 @@ from controlplane.vaultsetup import enable_auth
 from controlplane.waiting import WaitTimedOut, wait_until
 from discretion import must_be_discreet, tell
 from leasehold.api.connection import MCPConnection
+from leasehold.api.crd import KINDS
 from leasehold.api.names import API_VERSION, OPERATOR_NAMESPACE, OPERATOR_SERVICE_ACCOUNT
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
@@ -37,6 +38,13 @@ from shipped import MANIFESTS, ROOT
 
 STORE = "main-vault"
 MOUNT = "jwt-leasehold"
+PLACES = {
+    "namespace": ("/api/v1", "namespaces"),
+    "secret": ("/api/v1", "secrets"),
+    "lease": ("/apis/coordination.k8s.io/v1", "leases"),
+    **{kind.KIND.lower(): (f"/apis/{API_VERSION}", kind.PLURAL) for kind in KINDS},
+}
+"""Where the API server has the kinds that tests read."""
 SECRET_KEYS = ("password", "token", "private_key", "key")
 """The fields of a credential that are worth stealing; all others may be named."""
 
@@ -337,11 +345,11 @@ class Deployment:
 
     def get_json(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
         """An object as it is stored; None where there is none."""
-        arguments = ["get", kind, name, "--ignore-not-found", "--output=json"]
-        if namespace:
-            arguments.append(f"--namespace={namespace}")
-        text = self.plane.kubectl(*arguments).stdout
-        found: dict[str, Any] | None = json.loads(text) if text.strip() else None
+        api, plural = PLACES[kind]
+        within = f"/namespaces/{namespace}" if namespace else ""
+        found = self.plane.read(f"{api}{within}/{plural}/{name}")
+        if found is not None:
+            found["metadata"].pop("managedFields", None)  # nothing that anybody declared
         return found
 
     def patch(self, connection: MCPConnection, patch: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from controlplane.keys import public_pem
 from controlplane.kube import ADMIN
 from controlplane.launcher import USERS
-from controlplane.plane import Plane
+from controlplane.plane import CommandFailed, Plane
 from controlplane.programs import KUBECTL, provide
 from controlplane.vaultapi import VaultApi
 
@@ -166,6 +166,16 @@ class ExternalPlane(Plane):
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(config, sort_keys=False))
         return path
+
+    def read(self, path: str) -> dict[str, Any] | None:
+        """By kubectl, whatever the given kubeconfig logs in with."""
+        done = self.kubectl("get", f"--raw={path}", check=False)
+        if done.returncode != 0:
+            if "(NotFound)" in done.stderr:
+                return None
+            raise CommandFailed(f"GET {path}: {done.stderr.strip()}")
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
 
     def kubectl_program(self) -> Path:
         return self._kubectl

@@ -7,7 +7,7 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from controlplane.child import clean_environment
 from controlplane.kube import ADMIN
@@ -93,6 +93,11 @@ class Plane(ABC):
 
     @abstractmethod
     def kubectl_program(self) -> Path: ...
+
+    @abstractmethod
+    def read(self, path: str) -> dict[str, Any] | None:
+        """What the API server has at a path, an object or a list, as an administrator sees it; None where it says
+        NotFound. Raises where it says anything else, or nothing."""
 
     def kubectl(
         self,

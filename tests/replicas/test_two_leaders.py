@@ -1,14 +1,13 @@
 """Two operators lead at once over the same connections, as no election allows: the ledger's compare-and-swap alone
 keeps the promises."""
 
-import json
-
 import psycopg
 
 from controlplane.waiting import WaitTimedOut, wait_until
 from deployment import Deployment, Operator, condition
 from e2e.claims import generations, the_secret, works
 from leasehold.api.connection import EntryState, MCPConnection
+from leasehold.api.names import API_VERSION
 from replicas.conftest import Start
 
 CONNECTIONS = 20
@@ -16,8 +15,9 @@ ROLE = "database/creds/orders-read"
 
 
 def connections(deployment: Deployment, namespace: str) -> list[MCPConnection]:
-    done = deployment.plane.kubectl("get", "mcpconnections", f"--namespace={namespace}", "--output=json")
-    return [MCPConnection.model_validate(item) for item in json.loads(done.stdout)["items"]]
+    listed = deployment.plane.read(f"/apis/{API_VERSION}/namespaces/{namespace}/{MCPConnection.PLURAL}")
+    assert listed is not None
+    return [MCPConnection.model_validate(item) for item in listed["items"]]
 
 
 def unsettled(deployment: Deployment, namespace: str, at_least: int) -> list[str]:
