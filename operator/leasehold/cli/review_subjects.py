@@ -9,7 +9,7 @@ from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import CapturedSurface, MCPServerProfile
 from leasehold.api.snapshot import MCPToolSnapshot, snapshot_name
 from leasehold.cli.access import Access
-from leasehold.cli.selection import narrowed
+from leasehold.cli.selection import connection_named, narrowed
 from leasehold.core.drift_standing import identity_is_accepted
 from leasehold.core.faults import Fault, Vanished
 from leasehold.core.snapshot_content import UnfitSnapshot, answering_now, saved_from
@@ -123,12 +123,7 @@ async def selected(
     :raises Vanished: there is none
     """
     if name is not None:
-        namespace, _, bare = name.rpartition("/")
-        namespace = namespace or access.namespace
-        found = await access.cluster.get(MCPConnection, bare, namespace)
-        if found is None:
-            raise Vanished(f"There is no MCPConnection {bare} in namespace {namespace}.")
-        return [found]
+        return [await connection_named(access, name)]
     where = "" if everywhere else access.namespace
     listed, unreadable = await access.cluster.list_all(MCPConnection, where, selector or "")
     if unreadable:

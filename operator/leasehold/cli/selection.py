@@ -1,4 +1,4 @@
-"""Which connections a command is about, besides their labels: those of a team, or of a vendor's servers."""
+"""Which connections a command is about: the one of a name, or, besides labels, a team's or a vendor's."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -15,6 +15,19 @@ Vendor = Annotated[
     str | None,
     typer.Option("--vendor", help="Only connections to this vendor's servers (the profile's spec.vendor)."),
 ]
+
+
+async def connection_named(access: Access, name: str) -> MCPConnection:
+    """The connection that is called so, as NAMESPACE/NAME, or as NAME in the namespace of `access`.
+
+    :raises Vanished: there is none
+    """
+    namespace, _, bare = name.rpartition("/")
+    namespace = namespace or access.namespace
+    found = await access.cluster.get(MCPConnection, bare, namespace)
+    if found is None:
+        raise Vanished(f"There is no MCPConnection {bare} in namespace {namespace}.")
+    return found
 
 
 async def narrowed(

@@ -8,20 +8,12 @@ import typer
 from leasehold.api.connection import MCPConnection
 from leasehold.api.review import MCPConnectionReview
 from leasehold.cli.access import Access, Context, Kubeconfig, Namespace, opened, run
+from leasehold.cli.selection import connection_named
 from leasehold.cli.status_page import status_page
-from leasehold.core.faults import Fault, Vanished
+from leasehold.core.faults import Fault
 
 Reviews = list[MCPConnectionReview] | Fault
 Seen = tuple[MCPConnection, Reviews, datetime | None]
-
-
-async def _existing(access: Access, name: str) -> MCPConnection:
-    namespace, _, bare = name.rpartition("/")
-    namespace = namespace or access.namespace
-    found = await access.cluster.get(MCPConnection, bare, namespace)
-    if found is None:
-        raise Vanished(f"There is no MCPConnection {bare} in namespace {namespace}.")
-    return found
 
 
 async def _reviews(access: Access, namespace: str) -> Reviews:
@@ -47,7 +39,7 @@ def status(
 
     async def seen() -> Seen:
         async with opened(kubeconfig, context, namespace) as access:
-            connection = await _existing(access, name)
+            connection = await connection_named(access, name)
             reviews = await _reviews(access, connection.metadata.namespace)
             return connection, reviews, access.cluster.clock.now()
 
