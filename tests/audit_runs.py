@@ -9,7 +9,8 @@ from typing import Any
 
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MCPRevocation
-from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record, revocation_record
+from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase
+from leasehold.core.audit_record import audit_record, revocation_record
 from leasehold.telemetry.audit import AuditLog
 from leasehold.telemetry.audit_chain import ChainedAudit
 from objects import NOON, a_connection, a_profile

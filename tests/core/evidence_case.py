@@ -10,7 +10,8 @@ from leasehold.api.base import rfc3339
 from leasehold.api.connection import Assurance, DriftRecord
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
-from leasehold.core.audit import AuditAction, AuditPhase, drift_facts
+from leasehold.core.audit import AuditAction, AuditPhase
+from leasehold.core.audit_record import drift_facts
 from leasehold.core.evidence_sources import Period, Scope, Sources, audit_name
 from objects import NOON, a_connection, a_ready_condition, a_revocation, an_entry
 

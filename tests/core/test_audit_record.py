@@ -10,7 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from leasehold.api.reasons import Reason
-from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record
+from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase
+from leasehold.core.audit_record import audit_record
 from leasehold.telemetry.audit_schema import SCHEMA, main
 from objects import NOON, a_connection, a_profile
 

@@ -10,8 +10,9 @@ import pytest
 
 from audit_lines import must_fit
 from leasehold.api.reasons import Reason
-from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record
+from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase
 from leasehold.core.audit_chain import record_hash
+from leasehold.core.audit_record import audit_record
 from leasehold.settings import Settings
 from leasehold.telemetry.audit import AuditLog
 from leasehold.telemetry.audit_chain import ChainedAudit

@@ -18,16 +18,8 @@ from leasehold.api.reasons import Reason
 from leasehold.api.review import Decision, MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
 from leasehold.api.violation import PolicyViolation
-from leasehold.core.audit import (
-    AuditAction,
-    AuditDrift,
-    AuditOutcome,
-    AuditPhase,
-    audit_record,
-    drift_facts,
-    policy_removal_record,
-    revocation_record,
-)
+from leasehold.core.audit import AuditAction, AuditDrift, AuditOutcome, AuditPhase
+from leasehold.core.audit_record import audit_record, drift_facts, policy_removal_record, revocation_record
 from leasehold.core.faults import Fault, NeedsPerson, OutcomeUnknown
 from leasehold.core.ledger import cannot_end, only_runs_out
 from leasehold.core.reviews import Verdict, assurance_of
