@@ -159,6 +159,9 @@ class AuditData(_Step):
     lease_id_hash: Hashed | None = Field(default=None, alias="leaseIDHash")
     revocations: tuple[str, ...] | None = None
     policies: tuple[AuditPolicy, ...] | None = None
+    """All that the connection does not satisfy at the time."""
+    violation: AuditPolicy | None = None
+    """In a record of the action `policy`: the rule that it has begun, or ceased, to violate."""
     drift: AuditDrift | None = None
     assurance: str | None = None
     review: AuditReview | None = None

@@ -14,6 +14,7 @@ from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
+from leasehold.api.violation import PolicyViolation
 from leasehold.core.audit import (
     MAX_MESSAGE_CHARS,
     TYPE_PREFIX,
@@ -119,6 +120,7 @@ def audit_record(
     drift: AuditDrift | None = None,
     assurance: Assurance | None = None,
     review: MCPConnectionReview | None = None,
+    violation: PolicyViolation | None = None,
 ) -> dict[str, Any]:
     """One record.
 
@@ -142,7 +144,8 @@ def audit_record(
         accessor_hash=_hashed(accessor),
         lease_id_hash=_hashed(lease_id),
         revocations=tuple(hold.revocation for hold in connection.status.holds) or None,
-        policies=_policies(connection) or None,
+        policies=tuple(_policy(each) for each in connection.status.policy_violations) or None,
+        violation=None if violation is None else _policy(violation),
         drift=drift,
         assurance=assurance.value if assurance is not None else None,
         review=None
@@ -198,17 +201,15 @@ def _governance(connection: MCPConnection) -> dict[str, Any]:
     }
 
 
-def _policies(connection: MCPConnection) -> tuple[AuditPolicy, ...]:
-    return tuple(
-        AuditPolicy(
-            name=each.policy,
-            generation=each.generation,
-            rule=each.rule,
-            effect=each.effect.value,
-            since=rfc3339(each.since_time),
-            deadline=rfc3339(each.deadline_time) if each.deadline_time is not None else None,
-        )
-        for each in connection.status.policy_violations
+def _policy(violation: PolicyViolation) -> AuditPolicy:
+    deadline = violation.deadline_time
+    return AuditPolicy(
+        name=violation.policy,
+        generation=violation.generation,
+        rule=violation.rule,
+        effect=violation.effect.value,
+        since=rfc3339(violation.since_time),
+        deadline=rfc3339(deadline) if deadline is not None else None,
     )
 
 

@@ -15,10 +15,12 @@ REPORT: Final = "report.html"
 
 SHOWN: Final[Mapping[str, Sequence[tuple[str, tuple[str, ...]]]]] = {
     "exceptions": (
-        ("What", ("kind",)),
+        ("What", ("kind", "policy", "rule", "effect")),
         ("Connection", ("namespace", "connection")),
-        ("Generation", ("generation",)),
+        ("Generation", ("generation", "policyGeneration")),
         ("Since", ("sinceTime",)),
+        ("Until", ("untilTime",)),
+        ("Deadline", ("deadlineTime",)),
         ("Why", ("words",)),
     ),
     "population": (
@@ -69,6 +71,17 @@ SHOWN: Final[Mapping[str, Sequence[tuple[str, tuple[str, ...]]]]] = {
         ("The other", ("other",)),
         ("Holds", ("holds",)),
         ("What", ("words",)),
+    ),
+    "lookups": (
+        ("Connection", ("namespace", "connection")),
+        ("Generation", ("generation", "credentialType")),
+        ("In the ledger", ("ledgerState",)),
+        ("Store", ("store",)),
+        ("Looked up", ("thing",)),
+        ("At Vault", ("found",)),
+        ("Seconds left", ("ttlSeconds",)),
+        ("When", ("time",)),
+        ("Holds", ("holds", "words")),
     ),
 }
 """Which columns are on paper, and which of them share one; the files have them all."""
@@ -141,6 +154,16 @@ th { border-bottom: 2px solid #1a1a1a; overflow-wrap: normal; }
 {% endif %}
 </section>
 {% endfor %}
+<h2>What was not compared</h2>
+{% if manifest.notCompared %}
+<ul>
+{% for each in manifest.notCompared %}
+<li>{{ each | shown }}</li>
+{% endfor %}
+</ul>
+{% else %}
+<p class="none">All that can be was compared.</p>
+{% endif %}
 <h2>What this does not tell</h2>
 <ul>
 {% for limit in manifest.limits %}

@@ -203,6 +203,7 @@ class Reporter:
             None,
             reason,
             message,
+            violation=violation,
         )
 
     def policy_removed(self, policy: MCPAccessPolicy) -> None:
@@ -404,6 +405,7 @@ class Reporter:
         drift: AuditDrift | None = None,
         assurance: Assurance | None = None,
         review: MCPConnectionReview | None = None,
+        violation: PolicyViolation | None = None,
     ) -> None:
         now = self._clock.now()
         if now is None:
@@ -428,6 +430,7 @@ class Reporter:
                 drift=drift,
                 assurance=assurance,
                 review=review,
+                violation=violation,
             )
         )
 
