@@ -77,7 +77,10 @@ def export(
     ] = None,
     sign: Annotated[
         Path | None,
-        typer.Option(help="Sign the sums with this ECDSA P-256 private key: PEM, not encrypted."),
+        typer.Option(
+            help="Sign the sums with this ECDSA P-256 private key: cosign.key, with its password in "
+            "COSIGN_PASSWORD, or PEM that is not encrypted."
+        ),
     ] = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
