@@ -37,6 +37,7 @@ LIMITS: Final = (
     "Objects are as they were at the time of reading, not as at the end of the period.",
     "Connections that ended are told by audit records alone: whoever never got a credential, a review or a "
     "revocation has left none.",
+    "Credentials that have left the ledgers were not looked up again: the operator did that when it ended them.",
     "That the newest audit records are missing cannot be seen in the records themselves.",
 )
 
