@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.poly1305 import Poly1305
 LABELS: Final = ("ENCRYPTED SIGSTORE PRIVATE KEY", "ENCRYPTED COSIGN PRIVATE KEY")
 KDF: Final = "scrypt"
 CIPHER: Final = "nacl/secretbox"
-LARGEST_SCRYPT_BYTES: Final = 1 << 30
+LARGEST_SCRYPT_BYTES: Final = 1 << 29
 """Cosign's own parameters take 64 MiB; a file must not be able to ask for all of the memory."""
 TAG_BYTES: Final = 16
 _SIGMA: Final = b"expand 32-byte k"
