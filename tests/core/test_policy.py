@@ -15,6 +15,7 @@ from leasehold.api.profile import MCPServerProfile, RiskTier
 from leasehold.api.reasons import Reason
 from leasehold.api.violation import PolicyViolation
 from leasehold.core.checks import Effect, Finding
+from leasehold.core.combinations import Member
 from leasehold.core.decide import decide, next_wake, standing
 from leasehold.core.observation import Observation
 from leasehold.core.policy import matches_pattern
@@ -51,7 +52,10 @@ def found(*policies: MCPAccessPolicy, connection: MCPConnection | None = None, *
     return sorted(each.rule for each in observed.violations)
 
 
-OLDER = [a_claim(uid=f"older-{number}", created=CREATED - timedelta(days=number)) for number in (1, 2)]
+OLDER = tuple(
+    Member(a_claim(uid=f"older-{number}", created=CREATED - timedelta(days=number)), None)
+    for number in (1, 2)
+)
 
 
 @pytest.mark.parametrize(
@@ -103,10 +107,85 @@ def test_from_a_tier_on_another_person_than_the_owner_has_to_approve(
 
 
 def test_an_agents_youngest_connections_are_those_that_are_too_many() -> None:
-    assert found(a_policy(maxConnectionsPerAgent=2), peers=tuple(OLDER)) == ["ConnectionsPerAgent"]
-    assert found(a_policy(maxConnectionsPerAgent=3), peers=tuple(OLDER)) == []
+    assert found(a_policy(maxConnectionsPerAgent=2), peers=OLDER) == ["ConnectionsPerAgent"]
+    assert found(a_policy(maxConnectionsPerAgent=3), peers=OLDER) == []
     younger = a_claim(uid="younger", created=CREATED + HOUR)
-    assert found(a_policy(maxConnectionsPerAgent=1), peers=(younger,)) == []
+    assert found(a_policy(maxConnectionsPerAgent=1), peers=(Member(younger, None),)) == []
+
+
+def a_capable_profile(*capabilities: str, **spec: Any) -> MCPServerProfile:
+    return a_rated_profile(None, capabilities=list(capabilities), **spec)
+
+
+EXFILTRATING = ["ReadsPrivateData", "TakesUntrustedContent", "WritesOutside"]
+FORBIDDEN: dict[str, Any] = {"forbiddenCombinations": [{"capabilities": EXFILTRATING}]}
+OLDEST = OLDER[0].connection
+READS, WRITES = a_capable_profile("ReadsPrivateData"), a_capable_profile("WritesOutside")
+
+
+@pytest.mark.parametrize(
+    ("mine", "older", "expected"),
+    [
+        (["WritesOutside"], ["ReadsPrivateData", "TakesUntrustedContent"], True),
+        (["WritesOutside"], ["ReadsPrivateData"], False),
+        (["Destructive"], EXFILTRATING, False),
+        (["TakesUntrustedContent"], EXFILTRATING, True),
+        (EXFILTRATING, [], True),
+        ([], EXFILTRATING, False),
+    ],
+)
+def test_a_combination_is_completed_by_whoever_comes_last_and_does_a_part(
+    mine: list[str], older: list[str], expected: bool
+) -> None:
+    peers = (Member(OLDEST, a_capable_profile(*older)),)
+    broken = found(a_policy(**FORBIDDEN), profile=a_capable_profile(*mine), peers=peers)
+    assert broken == (["CapabilityCombination"] if expected else [])
+
+
+def test_an_older_connection_goes_on_where_a_younger_one_completes_a_combination() -> None:
+    younger = Member(a_claim(uid="younger", created=CREATED + HOUR), a_capable_profile(*EXFILTRATING))
+    assert found(a_policy(**FORBIDDEN), profile=READS, peers=(younger,)) == []
+
+
+def test_of_two_that_came_in_the_same_second_one_completes_a_combination() -> None:
+    pair = {
+        uid: Member(a_claim([a_current()], uid=uid), a_capable_profile(*part))
+        for uid, part in (("a", EXFILTRATING[:2]), ("b", EXFILTRATING[2:]))
+    }
+    policy = a_policy(**FORBIDDEN)
+    broken = {
+        uid: found(
+            policy,
+            connection=member.connection,
+            profile=member.profile,
+            peers=tuple(other for other in pair.values() if other is not member),
+        )
+        for uid, member in pair.items()
+    }
+    assert broken == {"a": [], "b": ["CapabilityCombination"]}
+
+
+def test_what_nobody_has_judged_can_do_everything_and_what_is_not_registered_nothing() -> None:
+    policy = a_policy(**FORBIDDEN)
+    assert found(policy, profile=a_profile()) == ["CapabilityCombination"]
+    assert found(policy, profile=WRITES, peers=(Member(OLDEST, a_profile()),)) == ["CapabilityCombination"]
+    assert found(policy, profile=WRITES, peers=(Member(OLDEST, None),)) == []
+
+
+def test_a_completed_combination_names_what_contributes_each_part() -> None:
+    observed = an_observation(
+        a_claim([a_current()]),
+        profile=a_profile(),
+        policies=(
+            a_policy(
+                forbiddenCombinations=[{"capabilities": EXFILTRATING}, {"capabilities": ["Destructive"]}]
+            ),
+        ),
+        peers=(Member(a_claim(uid="o", created=CREATED - HOUR, spec={"profile": "mail"}), READS),),
+    )
+    [violation] = observed.violations
+    assert "so with 1 more combinations" in violation.message
+    assert "ReadsPrivateData (through profile orders-read, which states no capabilities)" in violation.message
 
 
 def test_a_policy_is_about_what_it_selects_and_about_what_nobody_can_tell() -> None:
@@ -251,6 +330,7 @@ def policies(draw: st.DrawFn) -> list[MCPAccessPolicy]:
         "maxTTLSeconds": st.integers(3598, 3602),
         "maxLeaseDurationSeconds": st.integers(LEASE - 2, LEASE + 2),
         "maxConnectionsPerAgent": st.integers(1, 4),
+        "forbiddenCombinations": st.just(FORBIDDEN["forbiddenCombinations"]),
         "allowedProfiles": st.sampled_from((["orders-*"], ["wiki"])),
         "allowedCredentialTypes": st.sampled_from((["Lease", "Token"], ["Expiring"])),
         "requires": st.sampled_from((["Approval"], ["ApprovedSurface"])),
@@ -273,7 +353,7 @@ STRICTNESS = {Effect.NONE: 0, Effect.NO_MINT: 1, Effect.END: 2}
 
 
 def judged(connection: MCPConnection, given_policies: Sequence[MCPAccessPolicy]) -> Observation:
-    return at(0, connection, *given_policies, peers=tuple(OLDER))
+    return at(0, connection, *given_policies, peers=OLDER)
 
 
 def earliest(violations: Sequence[PolicyViolation]) -> datetime:
@@ -320,7 +400,7 @@ def test_the_most_restrictive_number_wins(numbers: list[int]) -> None:
 @given(st.sampled_from(CLAIMS), policies())
 def test_judged_twice_is_judged_once(connection: MCPConnection, some: list[MCPAccessPolicy]) -> None:
     first = judged(connection, some)
-    again = at(1, kept(first), *some, peers=tuple(OLDER))
+    again = at(1, kept(first), *some, peers=OLDER)
     assert again.violations == first.violations
 
 

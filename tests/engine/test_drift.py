@@ -9,17 +9,17 @@ import pytest
 
 from api.test_pem import a_certificate
 from fakes.catalog import FakeCatalog
-from fakes.world import NAMESPACE, World
-from leasehold.api.base import Condition
+from fakes.world import LEASED, NAMESPACE, World
+from leasehold.api.base import Condition, ObjectMeta
 from leasehold.api.connection import Assurance, DriftLevel, MCPConnection
-from leasehold.api.profile import CapturedSurface, MCPServerProfile
+from leasehold.api.profile import Capability, CapturedSurface, MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.snapshot import MCPToolSnapshot
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.core.surface import Surface, surface_digest
 from mcp_surfaces import REFUND, SEARCH, a_surface, edited
-from objects import a_connection
+from objects import a_connection, a_policy, a_profile
 from virtual_time import in_virtual_time, passing
 
 INTERVAL = 60
@@ -638,3 +638,29 @@ async def test_an_edit_in_the_middle_of_a_probe_is_probed_soon() -> None:
     shop.world.people.change(shop.stored, probe={"intervalSeconds": 86400})
     await passing(20)
     assert len(shop.catalog.asked) == 2
+
+
+@in_virtual_time
+async def test_a_server_that_drifts_completes_a_combination_of_an_agent_that_uses_another_one_too() -> None:
+    shop = Shop(capabilities=["ReadsPrivateData"])
+    older = await shop.opened()
+    world = shop.world
+    url = "https://mail.example.com/mcp"
+    mail = a_profile(path=LEASED).model_copy(update={"metadata": ObjectMeta(name="mail")})
+    spec = mail.spec.model_copy(update={"url": url, "capabilities": (Capability.WRITES_OUTSIDE,)})
+    world.people.create(mail.model_copy(update={"spec": spec}))
+    younger = world.people.create(
+        a_connection("mail", namespace=NAMESPACE, spec={"profile": "mail", "output": {"secretName": "mail"}})
+    )
+    trio = ["ReadsPrivateData", "TakesUntrustedContent", "WritesOutside"]
+    policy = a_policy("trio", metadata={"uid": ""}, forbiddenCombinations=[{"capabilities": trio}])
+    world.people.create(policy)
+    await passing(SOON)
+    assert [world.ready(each) for each in (older, younger)] == ["Active", "Active"]
+    browsing = edited(SEARCH, annotations={"readOnlyHint": True, "openWorldHint": True})
+    await shop.changes_to(a_surface((browsing, REFUND)))
+    assert world.ready(older) == "Active"
+    assert world.ready(younger) == "PolicyViolated"
+    assert not world.secret_works("mail")
+    await shop.changes_to(FIRST)
+    assert [world.ready(each) for each in (older, younger)] == ["Active", "Active"]

@@ -318,6 +318,20 @@ MUTANTS = (
         ("tests/engine/test_policies.py", "not_slipped_past"),
     ),
     Mutant(
+        "policy: what nobody has judged can do nothing",
+        "operator/leasehold/core/capabilities.py",
+        "return ALL_CAPABILITIES",
+        "return frozenset()",
+        ("tests/core/test_policy.py", "nobody_has_judged"),
+    ),
+    Mutant(
+        "policy: a server that changes is told to its own connections alone",
+        ENGINE + "runtime.py",
+        "self._add(self._with_peers(self._inventory.users_of_profile(profile.key)))",
+        "self._add(self._inventory.users_of_profile(profile.key))",
+        ("tests/engine/test_drift.py", "completes_a_combination"),
+    ),
+    Mutant(
         "policy: one that cannot be read counts as absent",
         "operator/leasehold/core/checks.py",
         "if not o.unreadable_policies or o.recipe is None",

@@ -11,8 +11,8 @@ from leasehold.api.base import (
     LabelSelector,
     Resource,
 )
-from leasehold.api.profile import CredentialType, RiskTier
-from leasehold.api.rules import SET, Cause, rule
+from leasehold.api.profile import Capability, CredentialType, RiskTier
+from leasehold.api.rules import ATOMIC, SET, Cause, rule
 
 ProfilePattern = Annotated[
     str,
@@ -33,6 +33,13 @@ class Requirement(StrEnum):
 
     APPROVAL = "Approval"
     APPROVED_SURFACE = "ApprovedSurface"
+
+
+class CapabilityCombination(ApiModel):
+    """What nobody may be able to do all at once."""
+
+    capabilities: Annotated[tuple[Capability, ...], Field(min_length=1, max_length=4), SET]
+    """The capabilities, as in ReadsPrivateData, TakesUntrustedContent, WritesOutside."""
 
 
 class MCPAccessPolicySpec(ApiModel):
@@ -70,11 +77,17 @@ class MCPAccessPolicySpec(ApiModel):
     profile without a riskTier counts as Critical."""
     max_connections_per_agent: Annotated[Integer, Field(ge=1, le=1000)] | None = None
     """How many connections an agent of a namespace may have; those that were created last are too many."""
+    forbidden_combinations: (
+        Annotated[tuple[CapabilityCombination, ...], Field(min_length=1, max_length=16), ATOMIC] | None
+    ) = None
+    """What an agent of a namespace may not be able to do all at once, over all of its connections; those that were
+    created last complete it. A profile without spec.capabilities counts as having all."""
 
     @rule(
         "has(self.maxLeaseDurationSeconds) || has(self.maxTTLSeconds) || has(self.allowedCredentialTypes) "
         "|| has(self.allowedProfiles) || (has(self.requires) && size(self.requires) > 0) "
-        "|| has(self.secondApproverFrom) || has(self.maxConnectionsPerAgent)",
+        "|| has(self.secondApproverFrom) || has(self.maxConnectionsPerAgent) "
+        "|| has(self.forbiddenCombinations)",
         "set at least one demand, as in maxLeaseDurationSeconds: a policy without any changes nothing",
         cause=Cause.REQUIRED,
     )
@@ -88,6 +101,7 @@ class MCPAccessPolicySpec(ApiModel):
                 self.allowed_profiles,
                 self.second_approver_from,
                 self.max_connections_per_agent,
+                self.forbidden_combinations,
             )
         )
 

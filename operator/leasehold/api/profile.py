@@ -67,6 +67,15 @@ class RiskTier(StrEnum):
     CRITICAL = "Critical"
 
 
+class Capability(StrEnum):
+    """What an agent can do through a server, in the classes that are harmless alone and not together."""
+
+    READS_PRIVATE_DATA = "ReadsPrivateData"
+    TAKES_UNTRUSTED_CONTENT = "TakesUntrustedContent"
+    WRITES_OUTSIDE = "WritesOutside"
+    DESTRUCTIVE = "Destructive"
+
+
 class SurfaceSource(StrEnum):
     """How a surface came to be known."""
 
@@ -246,6 +255,14 @@ class MCPServerProfileSpec(ApiModel):
     risk_tier: RiskTier | None = None
     """How much harm can come of it: Low, Medium, High or Critical. Access policies look at it; without it, it
     counts as Critical."""
+    capabilities: Annotated[tuple[Capability, ...], Field(max_length=4), SET] | None = None
+    """What an agent can do with it: ReadsPrivateData, TakesUntrustedContent, WritesOutside, Destructive; an empty
+    list for none of these. What the server's own tools declare is added. Without it, nobody has judged it, and it
+    counts as all four."""
+    data_classes: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...], Field(max_length=16), SET
+    ] = ()
+    """The classes of data that can be read or written through it, in the organisation's words, as in Customer."""
     allowed_namespaces: LabelSelector | None = None
     """Which namespaces may have connections to this profile, by their labels; without it, all may."""
     approved_surface: SurfaceDigest | None = None
@@ -307,6 +324,19 @@ class MCPServerProfileSpec(ApiModel):
         return self.transport is Transport.STDIO or self.supplied_surface is None
 
 
+class ToolHints(ApiModel):
+    """What tools declare of themselves, counted; a tool may count several times. A hint is the server's word."""
+
+    takes_untrusted_content: Annotated[Integer, Field(ge=0, le=100000)]
+    """Tools that declare openWorldHint: what they return comes from anywhere."""
+    writes_outside: Annotated[Integer, Field(ge=0, le=100000)]
+    """Those of them that do not declare readOnlyHint."""
+    destructive: Annotated[Integer, Field(ge=0, le=100000)]
+    """Tools that declare destructiveHint, and not readOnlyHint."""
+    undeclared: Annotated[Integer, Field(ge=0, le=100000)]
+    """Tools that declare none of these hints."""
+
+
 class CapturedSurface(ApiModel):
     """What the server exposed when it was read to its end last."""
 
@@ -332,6 +362,8 @@ class CapturedSurface(ApiModel):
     """Since when it is this server that answers: the same origin, issuer, name, version and era."""
     tools: Annotated[Integer, Field(ge=0, le=100000)]
     """How many tools it exposes."""
+    hints: ToolHints | None = None
+    """What the tools declare; absent where an older version captured it."""
 
 
 class MCPServerProfileStatus(ApiModel):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints
 
 from leasehold.api.base import ApiModel, DNSSubdomain, Integer, Resource, Time
-from leasehold.api.profile import SurfaceDigest, SurfaceSource
+from leasehold.api.profile import SurfaceDigest, SurfaceSource, ToolHints
 from leasehold.api.rules import transition
 
 MAX_SURFACE_LENGTH = 700 * 1024
@@ -70,6 +70,8 @@ class MCPToolSnapshotSpec(ApiModel):
     """Who exposed it."""
     tools: Annotated[Integer, Field(ge=0, le=100000)]
     """How many tools are in it."""
+    hints: ToolHints | None = None
+    """What the tools declared when it was captured first; a default of the protocol may be written out later."""
     prompts: Annotated[Integer, Field(ge=0, le=100000)]
     """How many prompts are in it."""
     resource_templates: Annotated[Integer, Field(ge=0, le=100000)]

@@ -67,6 +67,7 @@ def _surface(before: CapturedSurface | None, captured: MCPToolSnapshot) -> Captu
         era=identity.era,
         identity_time=spec.captured_time,
         tools=spec.tools,
+        hints=spec.hints,
     )
     if before is None or who_answers(before) != who_answers(now):
         return now

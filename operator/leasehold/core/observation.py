@@ -12,6 +12,7 @@ from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import CredentialRecipe, MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
 from leasehold.api.violation import PolicyViolation
+from leasehold.core.combinations import Member
 from leasehold.core.drift_standing import DriftStanding
 from leasehold.core.facts import RevocationFact, SecretProbe
 from leasehold.core.mint_hash import mint_hash
@@ -67,8 +68,8 @@ class Observation:
     """All that could be read, each as it was read last."""
     unreadable_policies: tuple[str, ...] = ()
     """Those whose newest version this version cannot read."""
-    peers: tuple[MCPConnection, ...] = ()
-    """Other connections of the same agent; empty where no policy limits their number."""
+    peers: tuple[Member, ...] = ()
+    """Other connections of the same agent; empty where no policy is about all of them together."""
     look: UseLook | None = None
     """What sources of evidence said of its use; None: they were not asked lately, which decides nothing."""
     owner_look: OwnerLook | None = None

@@ -15,6 +15,7 @@ from leasehold.api.connection import MCPConnection
 from leasehold.api.policy import MCPAccessPolicy, PolicyEffect, Requirement
 from leasehold.api.profile import MCPServerProfile, RiskTier
 from leasehold.api.violation import MAX_VIOLATIONS, PolicyViolation
+from leasehold.core.combinations import Member, completed_by
 from leasehold.core.drift_standing import approved_digests
 from leasehold.core.text import shortened
 
@@ -32,6 +33,7 @@ class PolicyRule(StrEnum):
     APPROVED_SURFACE = "ApprovedSurface"
     SECOND_APPROVER = "SecondApprover"
     CONNECTIONS_PER_AGENT = "ConnectionsPerAgent"
+    CAPABILITY_COMBINATION = "CapabilityCombination"
 
 
 Broken = tuple[PolicyRule, str]
@@ -50,16 +52,22 @@ def applies(
     )
 
 
+def about_the_agent(policy: MCPAccessPolicy) -> bool:
+    """Whether it looks at all of an agent's connections together."""
+    spec = policy.spec
+    return spec.max_connections_per_agent is not None or spec.forbidden_combinations is not None
+
+
 def violations_now(
     connection: MCPConnection,
     profile: MCPServerProfile | None,
     namespace_labels: Mapping[str, str] | None,
     policies: Iterable[MCPAccessPolicy],
     unreadable: Sequence[str],
-    peers: Sequence[MCPConnection],
+    peers: Sequence[Member],
     now: datetime,
 ) -> tuple[PolicyViolation, ...]:
-    """What is violated, the earliest end first; `peers` are the agent's other connections.
+    """What is violated, the earliest end first; `peers` are the agent's other connections, with their profiles.
 
     What a policy found that cannot be read any more stands as it was written down."""
     known = {(each.uid, each.rule): each for each in connection.status.policy_violations}
@@ -104,19 +112,13 @@ def broken_rules(
     policy: MCPAccessPolicy,
     connection: MCPConnection,
     profile: MCPServerProfile | None,
-    peers: Sequence[MCPConnection],
+    peers: Sequence[Member],
 ) -> Iterator[Broken]:
     """The rules of a policy that a connection which it is about does not satisfy."""
     yield from _of_the_claim(policy, connection)
     yield from _of_the_recipe(policy, profile)
     yield from _of_people(policy, connection, profile)
-    longest = policy.spec.max_connections_per_agent
-    if longest is not None and 1 + _older(connection, peers) > longest:
-        yield (
-            PolicyRule.CONNECTIONS_PER_AGENT,
-            f"agent {connection.spec.agent.name} may have {longest} connections, and older ones are as many; "
-            "delete one of them, or this one",
-        )
+    yield from _of_the_agent(policy, Member(connection, profile), peers)
 
 
 def _of_the_claim(policy: MCPAccessPolicy, connection: MCPConnection) -> Iterator[Broken]:
@@ -179,6 +181,30 @@ def _of_people(
         )
 
 
+def _of_the_agent(policy: MCPAccessPolicy, member: Member, peers: Sequence[Member]) -> Iterator[Broken]:
+    agent = member.connection.spec.agent.name
+    older = [peer for peer in peers if _age(peer.connection) < _age(member.connection)]
+    longest = policy.spec.max_connections_per_agent
+    if longest is not None and 1 + len(older) > longest:
+        yield (
+            PolicyRule.CONNECTIONS_PER_AGENT,
+            f"agent {agent} may have {longest} connections, and older ones are as many; delete one of them, or "
+            "this one",
+        )
+    completed = [
+        told
+        for combination in policy.spec.forbidden_combinations or ()
+        if (told := completed_by(member, older, combination)) is not None
+    ]
+    if completed:
+        more = f"; so with {len(completed) - 1} more combinations" if len(completed) > 1 else ""
+        yield (
+            PolicyRule.CAPABILITY_COMBINATION,
+            f"with this connection agent {agent} can do all of {completed[0]}{more}; delete one of these "
+            "connections, or state in spec.capabilities of a profile what it cannot do",
+        )
+
+
 RANK = {tier: number for number, tier in enumerate(RiskTier)}
 """From the least to the greatest risk."""
 
@@ -192,12 +218,6 @@ def risk_tier(profile: MCPServerProfile | None) -> RiskTier:
 def matches_pattern(pattern: str, name: str) -> bool:
     """Whether a name is meant; `*` stands for any letters."""
     return fullmatch(".*".join(escape(part) for part in pattern.split("*")), name) is not None
-
-
-def _older(connection: MCPConnection, peers: Sequence[MCPConnection]) -> int:
-    """How many of the agent's connections come before this one."""
-    mine = _age(connection)
-    return sum(_age(peer) < mine for peer in peers)
 
 
 def _age(connection: MCPConnection) -> tuple[bool, str, str, str]:

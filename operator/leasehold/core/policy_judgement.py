@@ -10,6 +10,7 @@ from typing import Final
 from leasehold.api.connection import MCPConnection
 from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import MCPServerProfile
+from leasehold.core.combinations import Member
 from leasehold.core.policy import PolicyRule, applies, broken_rules
 
 OWED: Final = frozenset({PolicyRule.APPROVAL, PolicyRule.APPROVED_SURFACE, PolicyRule.SECOND_APPROVER})
@@ -57,10 +58,17 @@ def _of(
     def said(rule: str, message: str, owed: bool = False) -> Judgement:
         return Judgement(connection.key, policy.metadata.name, rule, spec.effect.value, message, owed)
 
-    peers = [each for each in connections if each is not connection and _agent(each) == _agent(connection)]
+    peers = [
+        Member(each, profiles.get(each.spec.profile))
+        for each in connections
+        if each is not connection and _agent(each) == _agent(connection)
+    ]
     for rule, message in broken_rules(policy, connection, profile, peers):
         yield said(rule.value, message, rule in OWED)
-    if profile is None and (spec.allowed_credential_types is not None or spec.max_ttl_seconds is not None):
+    if profile is None and any(
+        demand is not None
+        for demand in (spec.allowed_credential_types, spec.max_ttl_seconds, spec.forbidden_combinations)
+    ):
         yield said(UNKNOWN, f"MCPServerProfile {connection.spec.profile} is not given; add its manifest")
     namespace = connection.metadata.namespace
     if spec.namespaces is not None and namespace not in namespaces:

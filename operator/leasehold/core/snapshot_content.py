@@ -19,6 +19,7 @@ from leasehold.api.snapshot import (
     snapshot_name,
 )
 from leasehold.core.canonical_json import as_sent, digest_of
+from leasehold.core.capabilities import hints_of
 from leasehold.core.faults import NeedsPerson
 from leasehold.core.hidden_text import visible
 from leasehold.core.probe import Probed
@@ -63,6 +64,7 @@ def snapshot_of(
             captured_time=captured,
             identity=identity_of(probed),
             tools=len(surface.tools),
+            hints=hints_of(surface.tools),
             prompts=len(surface.prompts),
             resource_templates=len(surface.resource_templates),
             surface=packed,

@@ -16,7 +16,9 @@ from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.store import MCPCredentialStore
+from leasehold.core.combinations import Member
 from leasehold.core.faults import TryLater
+from leasehold.core.policy import about_the_agent
 
 LATE_EVENTS = 10_000
 """How many deletions are remembered against events that come late: far more than can be on their way at once."""
@@ -185,11 +187,15 @@ class Inventory:
         keys = self._by_secret[connection.metadata.namespace, connection.spec.output.secret_name]
         return tuple(self._connections(sorted(keys - {connection.key})))
 
-    def peers(self, connection: MCPConnection) -> tuple[MCPConnection, ...]:
-        """Other connections of the same agent; empty where no policy limits their number."""
-        if all(policy.spec.max_connections_per_agent is None for policy in self.policies):
+    def peers(self, connection: MCPConnection) -> tuple[Member, ...]:
+        """Other connections of the same agent; empty where no policy is about all of them together."""
+        if not any(about_the_agent(policy) for policy in self.policies):
             return ()
-        return tuple(self._connections(sorted(self._by_agent[_agent(connection)] - {connection.key})))
+        others = self._by_agent[_agent(connection)] - {connection.key}
+        return tuple(
+            Member(other, self.profiles.get(other.spec.profile))
+            for other in self._connections(sorted(others))
+        )
 
     def users_of_profile(self, name: str) -> list[MCPConnection]:
         """The connections of a profile."""

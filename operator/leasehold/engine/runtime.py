@@ -211,12 +211,21 @@ class Engine:
 
     def requeue_users(self, store: MCPCredentialStore) -> None:
         """Whatever mints from a store, or names it, is looked at."""
-        for connection in self._inventory.users_of_store(store):
-            self._queue.add(connection.key, self._lane(connection.key))
+        self._add(self._inventory.users_of_store(store))
 
     def requeue_users_of_profile(self, profile: MCPServerProfile) -> None:
         """What a server exposes, or whether it can be read, is not what it was."""
-        for connection in self._inventory.users_of_profile(profile.key):
+        self._add(self._with_peers(self._inventory.users_of_profile(profile.key)))
+
+    def _with_peers(self, connections: Iterable[MCPConnection]) -> list[MCPConnection]:
+        """These, and whoever stands with them: what one agent can do, or has, is judged of all together."""
+        found = {each.key: each for each in connections}
+        for each in tuple(found.values()):
+            found |= {peer.connection.key: peer.connection for peer in self._inventory.peers(each)}
+        return list(found.values())
+
+    def _add(self, connections: Iterable[MCPConnection]) -> None:
+        for connection in connections:
             self._queue.add(connection.key, self._lane(connection.key))
 
     def _look_at_policies(self) -> None:
@@ -231,8 +240,7 @@ class Engine:
         for name in sorted(now[1] - self._policies[1]):
             log.error("an access policy cannot be read", policy=name, why=shelf.unreadable[name])
         self._policies = now
-        for connection in self._inventory.connections:
-            self._queue.add(connection.key, self._lane(connection.key))
+        self._add(self._inventory.connections)
 
     def _revoke_first(self, connections: Iterable[MCPConnection]) -> None:
         for connection in connections:
@@ -244,16 +252,18 @@ class Engine:
         elif isinstance(resource, MCPConnection):
             self._metrics.connection(resource)
             self._breakglass.connection_changed(resource)
-            self._queue.add(resource.key, self._lane(resource.key))
+            is_new = not resource.status.conditions
+            self._add(self._with_peers([resource]) if is_new else [resource])
         elif isinstance(resource, MCPConnectionReview):
             self._queue.add(REVIEW_PREFIX + resource.key, Lane.REVOKE)
         elif isinstance(resource, MCPServerProfile):
             self._queue.add(PROFILE_PREFIX + resource.key, Lane.STATUS)
             if self._prober is not None:
                 self._prober.profile_changed(resource)
-            for connection in self._inventory.users_of_profile(resource.key):
+            users = self._inventory.users_of_profile(resource.key)
+            for connection in users:
                 self._breakglass.connection_changed(connection)
-                self._queue.add(connection.key, self._lane(connection.key))
+            self._add(self._with_peers(users))
         elif isinstance(resource, MCPCredentialStore):
             self._queue.add(STORE_PREFIX + resource.key, Lane.FIRST_MINT)
             self.requeue_users(resource)
@@ -277,16 +287,15 @@ class Engine:
             self._metrics.connection_gone(key)
             self._breakglass.connection_gone(gone)
             self._end_what_it_left(gone)
-            for rival in self._inventory.rivals(gone) + self._inventory.peers(gone):
-                self._queue.add(rival.key, self._lane(rival.key))
+            self._add(self._inventory.rivals(gone))
+            self._add(peer.connection for peer in self._inventory.peers(gone))
             for store in self._inventory.stores:
                 if store.metadata.deletion_timestamp is not None:
                     self._queue.add(STORE_PREFIX + store.key, Lane.STATUS)
         elif isinstance(gone, MCPServerProfile):
             if self._prober is not None:
                 self._prober.profile_gone(key)
-            for connection in self._inventory.users_of_profile(key):
-                self._queue.add(connection.key, Lane.STATUS)
+            self._add(self._with_peers(self._inventory.users_of_profile(key)))
         elif isinstance(gone, MCPAccessPolicy):
             self._reconciler.policy_removed(gone)
         elif isinstance(gone, MCPCredentialStore):
