@@ -102,7 +102,8 @@ h2 { font-size: 1.2rem; margin: 2rem 0 .3rem; }
 p { max-width: 52rem; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid #c8c8c8;
-  overflow-wrap: anywhere; }
+  overflow-wrap: anywhere; min-width: 3.5em; }
+th:first-child, td:first-child { min-width: 9.5em; }
 th { border-bottom: 2px solid #1a1a1a; overflow-wrap: normal; }
 .facts { width: auto; }
 .facts th { border-bottom: 1px solid #c8c8c8; font-weight: 600; }
