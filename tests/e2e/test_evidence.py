@@ -88,7 +88,8 @@ def vault_option(deployment: Deployment, folder: Path, policy: str) -> str:
 def test_what_was_claimed_approved_and_revoked_is_in_evidence_that_verifies(
     deployment: Deployment, operator: Operator, commands: Commands, key: Path, tmp_path: Path
 ) -> None:
-    kept, stopped, gone = claim(deployment), claim(deployment), claim(deployment)
+    gone = claim(deployment)  # before the period begins, as is what this operator's chain follows
+    kept, stopped = claim(deployment), claim(deployment)
     approve(deployment, kept.connection)
     wait_until(
         lambda: [each for each in operator.audit(kept.connection) if each["data"]["action"] == "approve"],
