@@ -151,6 +151,16 @@ WRONG: list[tuple[str, list[str], str]] = [
         ["--from", "2026-07-01", "--audit", "/nowhere/audit"],
         "--audit: /nowhere/audit cannot be read",
     ),
+    (
+        "no metrics",
+        ["--from", "2026-07-01", "--metrics", "/nowhere/metrics"],
+        "--metrics: /nowhere/metrics cannot be read",
+    ),
+    (
+        "no token",
+        ["--from", "2026-07-01", "--vault", "https://vault.example.com"],
+        "--vault: give ADDRESS=FILE",
+    ),
     ("no key", ["--from", "2026-07-01", "--sign", "/nowhere/key"], "--sign: /nowhere/key cannot be read"),
 ]
 

@@ -159,13 +159,18 @@ def test_what_was_claimed_approved_and_revoked_is_in_evidence_that_verifies(
     )
     verified = commands.run("evidence", "verify", str(folder), "--key", str(key.with_suffix(".pub")))
     assert verified.status == 0, verified.err
-    mine = ["--audit", str(operator.audit_path), "--vault", vault_option(deployment, tmp_path, NO_POLICY)]
+    saved = tmp_path / "metrics.txt"
+    saved.write_text(operator.get("/metrics")[1])
+    mine = ["--metrics", str(saved), "--vault", vault_option(deployment, tmp_path, NO_POLICY)]
     powerless = tmp_path / "powerless"
     done = commands.run("evidence", "export", "--from", rfc3339(created), "--output", str(powerless), *mine)
     assert done.status == 0, done.err
     assert {row["found"] for row in rows_of(powerless, "lookups", kept)} == {"Unknown"}
     assert {row["holds"] for row in rows_of(powerless, "lookups", kept)} == {"NotCompared"}
     assert "not compared: ledger = Vault" in done.err
+    assert "not compared: ledger = audit: no audit records were given" in done.err
+    compared = {row["subject"]: row for row in json.loads((powerless / "reconciliation.json").read_text())}
+    assert compared["connections"]["other"] >= 2
     with (folder / "sources" / "audit-0001.jsonl").open("r+b") as audit:
         lines = audit.read().splitlines(keepends=True)
         audit.seek(0)

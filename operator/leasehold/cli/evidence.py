@@ -11,7 +11,7 @@ import typer
 
 from leasehold.cli.access import Context, Kubeconfig, opened, run
 from leasehold.cli.ending import FINDINGS, failed, refused
-from leasehold.cli.evidence_reading import Asked, fleet_numbers, read_cluster
+from leasehold.cli.evidence_reading import Asked, fleet_numbers, read_cluster, saved_metrics
 from leasehold.cli.evidence_signature import is_signed, private_key, public_key, signature
 from leasehold.cli.evidence_tokens import given_tokens
 from leasehold.core.evidence_finding import Finding, FindingKind
@@ -96,10 +96,11 @@ def export(
         raise refused(f"--output: {output} is there already; name a new folder, or an empty one")
     kept = {audit_name(number): _audit_file(path) for number, path in enumerate(audit or (), 1)}
     tokens = given_tokens(vault or ())
+    saved = saved_metrics(metrics) if metrics is not None else None
 
     async def gathered() -> Sources:
         async with opened(kubeconfig, context) as access:
-            numbers = None if metrics is None else await fleet_numbers(metrics, metrics_ca)
+            numbers = None if metrics is None else await fleet_numbers(metrics, metrics_ca, saved)
             return await read_cluster(access.cluster, Asked(since, until, kept, numbers, tokens))
 
     sources = run(gathered())

@@ -26,22 +26,28 @@ from leasehold.core.examination import samples_of
 from leasehold.core.faults import NeedsPerson, TryLater
 
 
-async def fleet_numbers(url: str, ca: Path | None) -> str:
+def saved_metrics(where: str) -> str | None:
+    """What was scraped before and is in a file; None where it has to be scraped.
+
+    :raises typer.Exit: the file cannot be read
+    """
+    if "://" in where:
+        return None
+    try:
+        return Path(where).read_text(errors="replace")
+    except OSError as error:
+        raise refused(f"--metrics: {where} cannot be read: {error.strerror}") from error
+
+
+async def fleet_numbers(url: str, ca: Path | None, saved: str | None) -> str:
     """What the operator counts; whoever stands by counts nothing."""
-    text = await scrape(url, ca) if "://" in url else _saved(Path(url))
+    text = await scrape(url, ca) if saved is None else saved
     leads = samples_of(text).get("leasehold_leader")
     if leads is None:
         raise NeedsPerson(Reason.UNREACHABLE, f"--metrics: {url} has no metrics of Leasehold.")
     if leads not in ("1", "1.0"):
         raise TryLater(Reason.UNREACHABLE, f"--metrics: {url} stands by; give the address of the leader.")
     return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("leasehold_fleet_"))
-
-
-def _saved(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError as error:
-        raise refused(f"--metrics: {path} cannot be read: {error.strerror}") from error
 
 
 @dataclass(frozen=True)
