@@ -26,6 +26,7 @@ verify: install ## lint, types, layers and generated files: what every change mu
 	$(VENV)/bin/lint-imports
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate --check
 	PYTHONPATH=operator $(PY) -m leasehold.cli.reference --check
+	PYTHONPATH=operator $(PY) -m leasehold.telemetry.audit_schema --check
 	$(PY) -m dashboards --check
 	PYTHONPATH=operator:charts $(PY) -m chart_source --check
 
@@ -33,6 +34,7 @@ verify: install ## lint, types, layers and generated files: what every change mu
 generate: install ## write anew what is made from code: crds/, references, dashboards, charts/manifests/
 	PYTHONPATH=operator $(PY) -m leasehold.api.generate
 	PYTHONPATH=operator $(PY) -m leasehold.cli.reference
+	PYTHONPATH=operator $(PY) -m leasehold.telemetry.audit_schema
 	$(PY) -m dashboards
 	PYTHONPATH=operator:charts $(PY) -m chart_source
 

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MCPRevocation
-from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record, revocation_record
+from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase
+from leasehold.core.audit_record import audit_record, policy_removal_record, revocation_record
 from leasehold.telemetry.audit import AuditLog
 from leasehold.telemetry.audit_chain import ChainedAudit
 from objects import NOON, a_connection, a_profile
@@ -86,6 +88,12 @@ class Process:
                 message="a token was seen in a public log",
             )
         )
+
+    def removes(self, policy: MCPAccessPolicy) -> None:
+        """Write that an access policy was deleted."""
+        self._tick(10)
+        told: dict[str, Any] = {"instance": self._instance, "sequence": self._sequence, "time": self.now}
+        self._sink.write(policy_removal_record(policy=policy, **told))
 
     def _tick(self, seconds: int) -> None:
         self._sequence += 1

@@ -232,6 +232,30 @@ class Vault(Protocol):
         ...
 
 
+class VaultReader(Protocol):
+    """What is asked of Vaults in a person's name: it changes nothing there."""
+
+    async def cluster_id(self, store: MCPCredentialStore) -> str:
+        """See `Vault`."""
+        ...
+
+    async def lookup_accessor(self, store: MCPCredentialStore, accessor: str) -> TokenFacts | None:
+        """See `Vault`."""
+        ...
+
+    async def lookup_lease(self, store: MCPCredentialStore, lease_id: str) -> LeaseFacts | None:
+        """See `Vault`."""
+        ...
+
+    async def leases_below(self, store: MCPCredentialStore, path: str) -> tuple[str, ...]:
+        """The ids of all leases right below a path, whoever they belong to; takes `sudo` on `sys/leases/lookup`.
+
+        :raises NeedsPerson: refused
+        :raises TryLater: unreachable, or too many for one answer
+        """
+        ...
+
+
 class Catalog(Protocol):
     """What MCP servers expose."""
 

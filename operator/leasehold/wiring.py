@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -179,9 +179,9 @@ def audit_file(settings: Settings) -> Path | None:
     return Path(settings.audit_file) if settings.audit_file else None
 
 
-def chained(audit: AuditLog, settings: Settings) -> ChainedAudit:
-    """The log, whose records are linked to those that are in its file."""
-    return ChainedAudit(audit, audit_file(settings))
+def chained(audit: AuditLog, settings: Settings, left: Callable[[], str] = str) -> ChainedAudit:
+    """The log, whose records are linked to those in its file, or else to what the leader before has left."""
+    return ChainedAudit(audit, audit_file(settings), left)
 
 
 def build_usage(settings: Settings) -> Usage | None:
@@ -201,16 +201,28 @@ def build_owner_source(settings: Settings) -> OwnerSource | None:
     return OwnerFile(Path(settings.owner_directory_file)) if settings.owner_directory_file else None
 
 
-def build_elector(settings: Settings, telemetry: Telemetry, over: asyncio.Event) -> Elector:
-    """This replica's part in the election; its name is new with each process, for a process that comes back
+def build_election(settings: Settings) -> Election:
+    """What this replica believes of the election; its name is new with each process, for a process that comes back
     knows nothing of what the one before it did."""
     identity = f"{socket.gethostname()}_{secrets.token_hex(4)}"
+    return Election(identity, Timing(settings.lease_seconds))
+
+
+def build_elector(
+    settings: Settings,
+    telemetry: Telemetry,
+    over: asyncio.Event,
+    election: Election,
+    audit_end: Callable[[], str],
+) -> Elector:
+    """This replica's part in the election."""
     return Elector(
-        Election(identity, Timing(settings.lease_seconds)),
+        election,
         lambda: KubernetesLeaderLease.opened(
             settings.kubeconfig, settings.namespace, settings.lease_name, telemetry.cluster_request
         ),
         over,
+        audit_end=audit_end,
     )
 
 
@@ -243,7 +255,9 @@ async def operator(
     )
     audit = AuditLog(telemetry.audit_write_failed, audit_file(settings))
     events = EventRecorder(cluster, cluster.clock, telemetry.event_dropped)
-    elector = build_elector(settings, telemetry, over)
+    election = build_election(settings)
+    chain = chained(audit, settings, lambda: election.audit_end)
+    elector = build_elector(settings, telemetry, over, election, chain.end)
     try:
         yield (
             build_engine(
@@ -251,7 +265,7 @@ async def operator(
                 cluster,
                 vault,
                 cluster.clock,
-                chained(audit, settings),
+                chain,
                 telemetry,
                 events,
                 elector,

@@ -451,6 +451,50 @@ def test_a_revoked_token_of_the_operator_is_replaced_once() -> None:
     assert [seen.token for seen in strange.seen] == [None, "hvs.first", None, "hvs.second"]
 
 
+def of_a_person() -> HvacVault:
+    token = Sealed("hvs.person")
+    return HvacVault.of_a_person(lambda store: token, threads=2)
+
+
+def test_a_persons_token_asks_and_a_refusal_is_not_asked_twice_nor_logged_in_over() -> None:
+    with StrangeVault(lambda seen: refusal(403, "permission denied")).serving() as strange:
+        store = store_at(strange.address)
+
+        async def scenario(vault: HvacVault) -> None:
+            with pytest.raises(NeedsPerson, match="permission denied"):
+                await vault.lookup_accessor(store, "a")
+
+        run(scenario, of_a_person)
+    assert [(seen.path, seen.token) for seen in strange.seen] == [
+        ("/v1/auth/token/lookup-accessor", "hvs.person")
+    ]
+
+
+def test_without_a_token_for_a_store_nothing_is_sent() -> None:
+    with StrangeVault(lambda seen: Reply()).serving() as strange:
+
+        async def scenario(vault: HvacVault) -> None:
+            with pytest.raises(NeedsPerson, match="no Vault token was given for"):
+                await vault.lookup_lease(store_at(strange.address), "a/1")
+
+        run(scenario, lambda: HvacVault.of_a_person(lambda store: None, threads=2))
+    assert strange.seen == []
+
+
+def test_leases_are_listed_by_their_ids_and_only_vault_says_that_there_are_none() -> None:
+    some = as_json(200, {"data": {"keys": ["1", "deeper/", "2"]}})
+    for reply, expected in ((some, ("creds/a/1", "creds/a/2")), (refusal(404), ())):
+        with StrangeVault(lambda seen: reply).serving() as strange:  # noqa: B023
+            store = store_at(strange.address)
+            assert run(lambda vault: vault.leases_below(store, "creds/a"), of_a_person) == expected  # noqa: B023
+        assert strange.seen[0].path == "/v1/sys/leases/lookup/creds/a?list=true"
+    for reply in (Reply(404, b"<html>not here</html>"), refusal(404, "no handler for route")):
+        with StrangeVault(lambda seen: reply).serving() as strange:  # noqa: B023
+            store = store_at(strange.address)
+            with pytest.raises(Fault):
+                run(lambda vault: vault.leases_below(store, "creds/a"), of_a_person)  # noqa: B023
+
+
 # order and pace
 
 

@@ -12,6 +12,7 @@ from leasehold.adapters.vault_answers import (
     body_of,
     fault_of,
     read_lease_facts,
+    read_lease_ids,
     read_login,
     read_mint,
     read_token_facts,
@@ -21,7 +22,7 @@ from leasehold.core.faults import Fault, OutcomeUnknown
 
 WORDS = (
     *("errors", "auth", "data", "lease_id", "lease_duration", "client_token", "accessor"),
-    *("ttl", "meta", "id", "path", "orphan", "token_type", "warnings"),
+    *("ttl", "meta", "id", "path", "orphan", "token_type", "warnings", "keys"),
 )
 NAMES = st.sampled_from(WORDS) | st.text(max_size=5)
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
@@ -36,6 +37,7 @@ READ: tuple[Callable[[Any, Subject], object], ...] = (
     read_mint,
     lambda body, subject: read_token_facts(body, subject, {"a": "b"}),
     lambda body, subject: read_lease_facts(body, subject, "a/lease"),
+    lambda body, subject: read_lease_ids(body, subject, "a"),
 )
 MINT, LOOK = Subject("a mint", repeatable=False), Subject("a look-up")
 

@@ -65,4 +65,6 @@ def test_paper_has_every_row_and_the_titles_of_a_table_on_each_of_its_pages(
     assert "".join(PAINTS.split()) in "".join(everything.split()), "a narrow column wraps it"
     within = [text for text in texts if len(re.findall("NeverReviewed", text)) > 5]
     assert len(within) > 1
-    assert all(re.search(r"What\s+Connection\s+Generation\s+Since\s+Why", text) for text in within)
+    assert all(
+        re.search(r"What\s+Connection\s+Generation\s+Since\s+Until\s+Deadline\s+Why", text) for text in within
+    )

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 NAME = Settings().lease_name
 NOON = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
-FIRST = LeaderClaim("replica-a", 15, acquired=NOON, renewed=NOON, transitions=1)
+FIRST = LeaderClaim("replica-a", 15, acquired=NOON, renewed=NOON, transitions=1, audit_end='{"sequence": 7}')
 RENEWED = replace(FIRST, renewed=NOON + timedelta(microseconds=1))
 
 

@@ -10,7 +10,9 @@ from leasehold.api.base import rfc3339
 from leasehold.api.connection import Assurance, DriftRecord
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
-from leasehold.core.audit import AuditAction, AuditPhase, drift_facts
+from leasehold.core.audit import AuditAction, AuditPhase
+from leasehold.core.audit_record import drift_facts
+from leasehold.core.evidence_lookups import Found, Listing, LookUp, StoreAsked, Thing, VaultAnswers
 from leasehold.core.evidence_sources import Period, Scope, Sources, audit_name
 from objects import NOON, a_connection, a_ready_condition, a_revocation, an_entry
 
@@ -134,6 +136,21 @@ METRICS = (
 )
 
 
+def a_look_up(thing: Thing, found: Found = Found.ALIVE, **fields: Any) -> LookUp:
+    """Of the first generation of the connection that is there, a day after noon."""
+    alive = {"ttl_seconds": 600} if found is Found.ALIVE else {}
+    about = {"connection_uid": a_connection().metadata.uid, "generation": 1, "time": rfc3339(NOON + ONE_DAY)}
+    return LookUp(thing=thing, found=found, **(about | alive | fields))
+
+
+def vault_answers(*look_ups: LookUp, **fields: Any) -> VaultAnswers:
+    """What the Vault of the store `default` said; without any, all is alive that has to be."""
+    stores = (StoreAsked(name="default", uid="store-uid", cluster_id="vault-cluster"),)
+    listings = (Listing(store="default", path="database/creds/orders-read", leases=1),)
+    found = look_ups or (a_look_up(Thing.LOGIN), a_look_up(Thing.LEASE))
+    return VaultAnswers(**({"stores": stores, "look_ups": found, "listings": listings} | fields))
+
+
 def a_quarter(path: Path, **changed: Any) -> Sources:
     """All sources of it."""
     verified = {
@@ -149,5 +166,6 @@ def a_quarter(path: Path, **changed: Any) -> Sources:
         "revocations": (a_revocation(status=verified),),
         "audit": {audit_name(1): an_audit(path)},
         "metrics": METRICS,
+        "vault": vault_answers(),
     }
     return Sources(**(fields | changed))

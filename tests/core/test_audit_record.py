@@ -10,11 +10,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from leasehold.api.reasons import Reason
-from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record
-from leasehold.telemetry.audit_schema import schema_text
+from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase
+from leasehold.core.audit_record import audit_record
+from leasehold.telemetry.audit_schema import SCHEMA, main
 from objects import NOON, a_connection, a_profile
 
-PUBLISHED = Path(__file__).parents[2] / "docs" / "reference" / "audit.schema.json"
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / SCHEMA
 VERSION_1 = Path(__file__).with_name("audit-v1.jsonl").read_text().splitlines()
 """Lines that some SIEM has: never edited."""
 
@@ -48,7 +50,20 @@ def schema() -> Draft202012Validator:
 
 
 def test_the_published_schema_is_the_one_that_the_code_generates() -> None:
-    assert PUBLISHED.read_text() == schema_text(), "run: python -m leasehold.telemetry.audit_schema"
+    assert main(["--check", "--output", str(ROOT)]) == 0, "run: make generate"
+
+
+def test_a_schema_that_is_stale_or_missing_is_found_and_made_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check, copy = ["--check", "--output", str(tmp_path)], tmp_path / SCHEMA
+    assert main(check) == 1
+    assert main(["--output", str(tmp_path)]) == 0
+    assert copy.read_text() == PUBLISHED.read_text()
+    assert main(check) == 0
+    copy.write_text(copy.read_text().replace("mint", "bake", 1))
+    assert main(check) == 1
+    assert capsys.readouterr().err.count("run `make generate`") == 2
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from core.evidence_case import a_quarter, living
 from leasehold.core.evidence_folder import MANIFEST, SUMS, Checked, check, evidence_files, read_scope, sums
 from leasehold.core.evidence_report import REPORT
-from leasehold.core.evidence_sources import OBJECTS, audit_name, hashed, read_sources
+from leasehold.core.evidence_sources import OBJECTS, VAULT, audit_name, hashed, read_sources
 
 Files = dict[str, bytes]
 VERSION = "0.1.0"
@@ -65,6 +65,21 @@ def changed(name: str, old: bytes, new: bytes) -> Callable[[Files], None]:
     return act
 
 
+def test_what_was_not_compared_is_said_and_never_as_equal(tmp_path: Path) -> None:
+    files = evidence_files(a_quarter(tmp_path / "a", audit={}, metrics=None, vault=None))
+    told = json.loads(files[MANIFEST])["notCompared"]
+    assert [each.partition(":")[0] for each in told] == [
+        "API objects = metrics",
+        "ledger = Vault",
+        "Vault = ledger",
+        "ledger = audit",
+        "audit chain",
+    ]
+    assert told[1].endswith("no Vault token was given: give --vault, or set VAULT_ADDR and VAULT_TOKEN")
+    shown = files[REPORT].decode().split("<h2>What was not compared</h2>")[1].split("<h2>")[0]
+    assert shown.count("<li>") == 5
+
+
 def removed(name: str) -> Callable[[Files], None]:
     return lambda files: files.__delitem__(name)
 
@@ -116,6 +131,8 @@ TAMPERING = [
     ("a chain was dropped", chain_dropped, {"ChainMissing", "Inconsistent"}),
     ("the audit file was cut within a line", file_cut, {"UnreadableLine", "Inconsistent"}),
     ("the last audit line was cut off", last_line_cut, {"Inconsistent"}),
+    ("a dead credential was made alive", changed(VAULT, b'"Alive"', b'"Dead"'), {"Inconsistent"}),
+    ("the answers of Vaults are none", changed(VAULT, b'"stores": [', b'"stores": [1,'), {"NoEvidence"}),
     ("a table was removed", removed("decisions.csv"), {"FileMissing"}),
     ("the objects were removed", removed(OBJECTS), {"NoEvidence"}),
     ("the manifest was removed", removed(MANIFEST), {"NoEvidence"}),
@@ -215,14 +232,17 @@ def test_the_report_shows_every_row_of_every_table(folder: Files) -> None:
     text = folder[REPORT].decode()
     for name, count in json.loads(folder[MANIFEST])["counts"].items():
         section = text.split(f'<section id="{name}">')[1].split("</section>")[0]
+        assert count > 0, name
         assert section.count("<tr>") == count + 1
 
 
 def test_an_empty_period_makes_a_report_that_says_so(tmp_path: Path) -> None:
     files = evidence_files(
-        a_quarter(tmp_path / "a", connections=(), reviews=(), revocations=(), audit={}, metrics=None)
+        a_quarter(
+            tmp_path / "a", connections=(), reviews=(), revocations=(), audit={}, metrics=None, vault=None
+        )
     )
-    assert files[REPORT].decode().count('<p class="none">None.</p>') == 5
+    assert files[REPORT].decode().count('<p class="none">None.</p>') == 6
     assert check(files | {SUMS: sums(files)}, VERSION).findings == ()
 
 

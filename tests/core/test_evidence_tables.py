@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from audit_runs import GONE, Process
 from core.evidence_case import DIGEST, HOSTILE, METRICS, ONE_DAY, a_quarter, a_review, living
 from leasehold.api.base import rfc3339
 from leasehold.api.reasons import Reason
+from leasehold.api.violation import PolicyViolation
 from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase
 from leasehold.core.evidence_folder import tables
 from leasehold.core.evidence_sources import Sources, audit_name
 from leasehold.core.evidence_table import csv_cell
-from objects import NOON, a_connection, a_revocation, an_entry
+from objects import NOON, a_connection, a_policy, a_revocation, an_entry
 
 
 def rows(sources: Sources, name: str) -> list[Mapping[str, Any]]:
@@ -154,6 +155,16 @@ LEFT = {
     "leftSince": PAST,
     "deadlineTime": SOON,
 }
+VIOLATION = {
+    "policy": "strict",
+    "uid": "uid-of-strict",
+    "generation": 4,
+    "rule": "TTL",
+    "effect": "Deny",
+    "message": "at most 60 s",
+    "sinceTime": rfc3339(NOON),
+    "deadlineTime": SOON,
+}
 TAKEN_OVER = {"owner": "alice@example.com", "answering": "bob@example.com"}
 LATE = an_entry(2, end_time=NOON, reason=Reason.SUSPENDED).to_wire() | {"state": "Revoking"}
 EXCEPTIONS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
@@ -167,7 +178,8 @@ EXCEPTIONS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
     ("it has drifted", {"drift": DRIFT}, {}, ["Drifted"]),
     ("it is a record only", {}, {"output": None}, ["RecordOnly"]),
     ("its owner has left", {"owner": LEFT}, {}, ["OwnerLeft"]),
-    ("it is orphaned", {"owner": LEFT | {"orphanedSince": SOON}}, {}, ["OwnerLeft"]),
+    ("it is orphaned", {"owner": LEFT | {"orphanedSince": SOON}}, {}, ["Orphaned"]),
+    ("it violates a policy", {"policyViolations": [VIOLATION]}, {}, ["PolicyViolated"]),
     ("its deputy has taken it over", {"owner": TAKEN_OVER}, {}, []),
     ("a machine owns it", {}, {"owner": {"user": "system:admin", "team": "t"}}, ["OwnerIsNoPerson"]),
     ("it fails", {"backoff": {"failures": 3, "retryTime": SOON, "reason": "Unreachable"}}, {}, ["Failing"]),
@@ -201,6 +213,91 @@ def test_what_was_given_up_and_what_has_no_end_on_record_are_exceptions(tmp_path
     assert kinds(sources) == ["Abandoned", "EndNotOnRecord"]
 
 
+def exceptions_of(sources: Sources, kind: str) -> list[Mapping[str, Any]]:
+    return [row for row in rows(sources, "exceptions") if row["kind"] == kind]
+
+
+def test_a_violation_says_which_rule_of_which_state_of_the_policy_and_when_it_ends_something(
+    tmp_path: Path,
+) -> None:
+    connection = living(status=WELL | {"policyViolations": [VIOLATION]})
+    (row,) = exceptions_of(a_quarter(tmp_path / "a", connections=(connection,)), "PolicyViolated")
+    assert (row["policy"], row["policyGeneration"], row["rule"], row["effect"]) == (
+        "strict",
+        4,
+        "TTL",
+        "Deny",
+    )
+    assert (row["sinceTime"], row["deadlineTime"]) == (rfc3339(NOON), SOON)
+    assert row["words"] == "at most 60 s"
+
+
+def a_violation(**changed: Any) -> PolicyViolation:
+    return PolicyViolation.model_validate(VIOLATION | changed)
+
+
+def policed(path: Path, begin: datetime = NOON, gone: bool = False) -> Process:
+    """A process that tells of a violation, and that it is over, or else of a connection that is `gone` now."""
+    process = Process(path, f"policed-{gone}", begin)
+    connection = {"name": "x", "uid": "x"} if gone else {}
+    since: dict[str, Any] = {"violation": a_violation(sinceTime=rfc3339(begin)), "generation": None}
+    process.tells(
+        AuditAction.POLICY,
+        Reason.POLICY_VIOLATED,
+        message="at most 60 s",
+        connection=connection,
+        **since,
+    )
+    if not gone:
+        process.tells(AuditAction.POLICY, Reason.POLICY_SATISFIED, after_seconds=60, **since)
+    return process
+
+
+def test_a_violation_that_is_over_is_told_by_the_records(tmp_path: Path) -> None:
+    policed(tmp_path / "audit")
+    policed(tmp_path / "audit", NOON + timedelta(minutes=10), gone=True)
+    sources = a_quarter(tmp_path / "a", audit={audit_name(1): (tmp_path / "audit").read_bytes()})
+    over, gone = exceptions_of(sources, "PolicyWasViolated")
+    assert (over["policy"], over["policyGeneration"], over["rule"], over["effect"]) == (
+        "strict",
+        4,
+        "TTL",
+        "Deny",
+    )
+    assert (over["sinceTime"], over["untilTime"]) == (rfc3339(NOON), rfc3339(NOON + timedelta(seconds=70)))
+    assert gone["connection"] == "x"
+    assert str(gone["words"]).endswith("its connection is gone")
+
+
+def test_a_violation_that_was_over_before_the_period_is_no_exception(tmp_path: Path) -> None:
+    policed(tmp_path / "audit", NOON - 3 * ONE_DAY)
+    sources = a_quarter(tmp_path / "a", audit={audit_name(1): (tmp_path / "audit").read_bytes()})
+    assert exceptions_of(sources, "PolicyWasViolated") == []
+
+
+def test_a_violation_that_stands_is_told_once_and_one_without_an_end_says_so(tmp_path: Path) -> None:
+    process = Process(tmp_path / "audit", "policed")
+    for rule in ("TTL", "Profile"):
+        violation = a_violation(rule=rule)
+        process.tells(AuditAction.POLICY, Reason.POLICY_VIOLATED, violation=violation, generation=None)
+    audit = {audit_name(1): (tmp_path / "audit").read_bytes()}
+    connection = living(status=WELL | {"policyViolations": [VIOLATION]})
+    sources = a_quarter(tmp_path / "a", connections=(connection,), audit=audit)
+    assert [row["rule"] for row in exceptions_of(sources, "PolicyViolated")] == ["TTL"]
+    (row,) = exceptions_of(sources, "PolicyWasViolated")
+    assert (row["rule"], row.get("untilTime")) == ("Profile", None)
+    assert "no record says that it is satisfied" in str(row["words"])
+
+
+def test_a_policy_that_was_deleted_in_the_period_is_an_exception(tmp_path: Path) -> None:
+    process = Process(tmp_path / "audit", "policed")
+    process.removes(a_policy(maxTTLSeconds=60))
+    sources = a_quarter(tmp_path / "a", audit={audit_name(1): (tmp_path / "audit").read_bytes()})
+    (row,) = exceptions_of(sources, "PolicyRemoved")
+    assert (row["policy"], row["policyGeneration"], row["effect"]) == ("strict", 4, "Deny")
+    assert row["sinceTime"] == rfc3339(process.now)
+
+
 def test_an_object_that_cannot_be_read_is_an_exception_and_is_counted(tmp_path: Path) -> None:
     sources = a_quarter(tmp_path / "a", unreadable=("mcpconnections support/strange",))
     assert "Unreadable" in kinds(sources)
@@ -218,7 +315,10 @@ def test_what_agrees_is_said_to_agree(quarter: Sources) -> None:
     assert set(told.values()) == {"Yes"}
     assert {
         "connections",
+        "connections Active",
         "ledger entries Current",
+        "store default",
+        "store default: database/creds/orders-read",
         "generations in ledgers",
         "generations on record",
         "findings",
@@ -227,7 +327,19 @@ def test_what_agrees_is_said_to_agree(quarter: Sources) -> None:
 
 def test_a_count_that_differs_shows(tmp_path: Path) -> None:
     sources = a_quarter(tmp_path / "a", metrics=METRICS.replace("} 1", "} 2"))
-    assert (holding(sources)["connections"], holding(sources)["ledger entries Current"]) == ("No", "No")
+    told = holding(sources)
+    assert [told[each] for each in ("connections", "connections Active", "ledger entries Current")] == [
+        "No"
+    ] * 3
+
+
+def test_a_state_that_the_metrics_do_not_have_shows(tmp_path: Path) -> None:
+    told = holding(a_quarter(tmp_path / "a", metrics=METRICS.replace("Active", "Expired")))
+    assert (told["connections"], told["connections Active"], told["connections Expired"]) == (
+        "Yes",
+        "No",
+        "No",
+    )
 
 
 def test_a_generation_that_no_record_knows_shows(tmp_path: Path) -> None:
@@ -246,8 +358,8 @@ def test_a_generation_under_another_login_than_recorded_shows(tmp_path: Path) ->
 
 
 def test_what_was_not_given_is_not_compared(tmp_path: Path) -> None:
-    told = rows(a_quarter(tmp_path / "a", audit={}, metrics=None), "reconciliation")
-    assert [row["holds"] for row in told] == ["NotCompared"] * 3
+    told = rows(a_quarter(tmp_path / "a", audit={}, metrics=None, vault=None), "reconciliation")
+    assert [row["holds"] for row in told] == ["NotCompared"] * 5
 
 
 def test_a_broken_chain_shows_in_the_reconciliation(tmp_path: Path) -> None:

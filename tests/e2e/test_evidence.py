@@ -2,6 +2,7 @@
 with no more than the auditor's role, and verified."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from bindings import bind, may, unbind_everywhere
 from commands import Commands, door, write_contexts
 from controlplane.waiting import wait_until
-from deployment import Deployment, Operator
+from deployment import STORE, Deployment, Operator
 from e2e.claims import Claim, approve, claim
 from leasehold.api.base import rfc3339
 
@@ -64,10 +65,31 @@ def rows_of(folder: Path, name: str, claimed: Claim, column: str = "connectionUI
     return [row for row in rows if row[column] == claimed.connection.metadata.uid]
 
 
+AUDIT_POLICY = """
+path "auth/token/lookup-accessor" { capabilities = ["update"] }
+path "sys/leases/lookup" { capabilities = ["update"] }
+path "sys/leases/lookup/*" { capabilities = ["list", "sudo"] }
+"""
+"""What docs/evidence.md says an auditor's token needs."""
+NO_POLICY = 'path "*" { capabilities = ["deny"] }'
+
+
+def vault_option(deployment: Deployment, folder: Path, policy: str) -> str:
+    """What --vault takes: the store's address, and a file with a token of just that policy."""
+    vault = deployment.plane.vault
+    name = f"evidence-{uuid.uuid4().hex[:8]}"
+    vault.api.write(f"sys/policies/acl/{name}", policy=policy)
+    made = vault.api.write("auth/token/create", policies=[name], no_default_policy=True, ttl="10m")
+    file = folder / f"{name}.token"
+    file.write_text(made["auth"]["client_token"])
+    return f"{vault.address}={file}"
+
+
 def test_what_was_claimed_approved_and_revoked_is_in_evidence_that_verifies(
     deployment: Deployment, operator: Operator, commands: Commands, key: Path, tmp_path: Path
 ) -> None:
-    kept, stopped, gone = claim(deployment), claim(deployment), claim(deployment)
+    gone = claim(deployment)  # before the period begins, as is what this operator's chain follows
+    kept, stopped = claim(deployment), claim(deployment)
     approve(deployment, kept.connection)
     wait_until(
         lambda: [each for each in operator.audit(kept.connection) if each["data"]["action"] == "approve"],
@@ -89,6 +111,7 @@ def test_what_was_claimed_approved_and_revoked_is_in_evidence_that_verifies(
         str(operator.audit_path),
     ]
     words += ["--metrics", f"{operator.address}/metrics", "--sign", str(key)]
+    words += ["--vault", vault_option(deployment, tmp_path, AUDIT_POLICY)]
     exported = commands.run("evidence", *words)
     assert exported.status == 0, exported.err
 
@@ -117,6 +140,16 @@ def test_what_was_claimed_approved_and_revoked_is_in_evidence_that_verifies(
     compared = {row["subject"]: row for row in json.loads((folder / "reconciliation.json").read_text())}
     assert compared["findings"]["holds"] == "Yes"
     assert compared["connections"]["other"] >= 2
+    assert compared[f"store {STORE}"]["one"] >= 1
+    looked = {row["thing"]: row for row in rows_of(folder, "lookups", kept)}
+    assert {thing: (row["found"], row["holds"]) for thing, row in looked.items()} == {
+        "Login": ("Alive", "Yes"),
+        "Lease": ("Alive", "Yes"),
+    }
+    assert all(row["ttlSeconds"] > 0 for row in looked.values())
+    path = str(kept.connection.status.ledger[0].lease_id).rpartition("/")[0]
+    assert compared[f"store {STORE}: {path}"]["one"] == 1
+    assert compared[f"store {STORE}: {path}"]["holds"] == "Yes"
 
     assert not any(
         secret.encode() in path.read_bytes()
@@ -126,6 +159,18 @@ def test_what_was_claimed_approved_and_revoked_is_in_evidence_that_verifies(
     )
     verified = commands.run("evidence", "verify", str(folder), "--key", str(key.with_suffix(".pub")))
     assert verified.status == 0, verified.err
+    saved = tmp_path / "metrics.txt"
+    saved.write_text(operator.get("/metrics")[1])
+    mine = ["--metrics", str(saved), "--vault", vault_option(deployment, tmp_path, NO_POLICY)]
+    powerless = tmp_path / "powerless"
+    done = commands.run("evidence", "export", "--from", rfc3339(created), "--output", str(powerless), *mine)
+    assert done.status == 0, done.err
+    assert {row["found"] for row in rows_of(powerless, "lookups", kept)} == {"Unknown"}
+    assert {row["holds"] for row in rows_of(powerless, "lookups", kept)} == {"NotCompared"}
+    assert "not compared: ledger = Vault" in done.err
+    assert "not compared: ledger = audit: no audit records were given" in done.err
+    compared = {row["subject"]: row for row in json.loads((powerless / "reconciliation.json").read_text())}
+    assert compared["connections"]["other"] >= 2
     with (folder / "sources" / "audit-0001.jsonl").open("r+b") as audit:
         lines = audit.read().splitlines(keepends=True)
         audit.seek(0)

@@ -35,7 +35,11 @@ class Replica:
     def __init__(self, name: str, server: FakeLeaseServer) -> None:
         self.clock = Clock()
         self.over = asyncio.Event()
-        self.elector = Elector(Election(name, TIMING), server.opened, self.over, self.clock)
+        self.audit_end = ""
+        self.election = Election(name, TIMING)
+        self.elector = Elector(
+            self.election, server.opened, self.over, self.clock, audit_end=lambda: self.audit_end
+        )
         self.elector.start()
 
     async def elected(self) -> None:
@@ -102,6 +106,22 @@ async def test_a_leader_that_stops_leaves_the_lead_to_the_other() -> None:
         assert not leader.elector.is_leader
         await other.elected()
         assert not leader.elector.lost
+
+
+@in_a_loop
+async def test_a_leader_leaves_word_of_its_last_audit_record_until_the_next_one_has_one_of_its_own() -> None:
+    server = FakeLeaseServer()
+    async with replicas(server, "a", "b") as [leader, other]:
+        leader.audit_end = "of a"
+        await leader.stop()
+        await other.elected()
+        assert other.election.audit_end == "of a"
+        await asyncio.to_thread(server.wait_for_writes, 1)
+        assert other.election.audit_end == "of a"
+        other.audit_end = "of b"
+        await asyncio.to_thread(server.wait_for_writes, 2)
+        assert server.record is not None
+        assert server.record.claim.audit_end == "of b"
 
 
 @in_a_loop

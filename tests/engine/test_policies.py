@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from fakes.world import NAMESPACE, World
+from leasehold.api.base import rfc3339
 from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.review import MCPConnectionReview
 from objects import a_policy
@@ -58,6 +59,15 @@ async def test_a_denial_ends_after_its_grace_whichever_process_counts_it() -> No
     [violation] = world.find(connection).status.policy_violations
     since = violation.since_time
     assert violation.deadline_time == since + timedelta(seconds=GRACE)
+    [record] = [each["data"] for each in world.audit.records if each["data"]["action"] == "policy"]
+    assert record["violation"] == {
+        "name": "strict",
+        "generation": 1,
+        "rule": "TTL",
+        "effect": "Deny",
+        "since": rfc3339(since),
+        "deadline": rfc3339(violation.deadline_time),
+    }
     await passing(GRACE / 2)
     await world.engines.pop().stop(1)
     await world.start()

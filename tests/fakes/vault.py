@@ -117,6 +117,11 @@ class FakeVault:
                 return None
             return LeaseFacts(lease_id, 0 if lease.revoking else self._seconds_left(lease.end))
 
+    async def leases_below(self, store: MCPCredentialStore, path: str) -> tuple[str, ...]:
+        async with self._called("leases_below"):
+            self._end_what_is_over()
+            return tuple(each for each in self.leases if each.rpartition("/")[0] == path)
+
     async def revoke_lease(self, store: MCPCredentialStore, lease_id: str) -> None:
         async with self._called("revoke_lease"):
             if lease_id in self.leases and not self._end_lease(lease_id):

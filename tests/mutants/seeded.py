@@ -472,6 +472,27 @@ MUTANTS = (
         ("tests/cli/test_breakglass_in_trouble.py", "unless_the_target_is_typed"),
     ),
     Mutant(
+        "evidence: what a Vault does not tell is taken for dead",
+        "operator/leasehold/cli/evidence_vault.py",
+        "return _Answer(Found.UNKNOWN, self.now(), words=fault.message)",
+        "return _Answer(Found.DEAD, self.now())",
+        ("tests/cli/test_evidence_vault.py", "not_told_is_not_dead"),
+    ),
+    Mutant(
+        "evidence: a token goes to whatever address a store in the cluster has",
+        "operator/leasehold/cli/evidence_vault.py",
+        "if store.spec.address not in tokens:",
+        "if not tokens:",
+        ("tests/cli/test_evidence_vault.py", "store_without_a_token"),
+    ),
+    Mutant(
+        "audit: a leader without records of its own forgets where the chain before it ended",
+        ENGINE + "elector.py",
+        "audit_end=self._audit_end() or claim.audit_end",
+        "audit_end=self._audit_end()",
+        ("tests/engine/test_elector.py", "leaves_word_of_its_last_audit_record"),
+    ),
+    Mutant(
         "command line: a revocation whose answer was lost is given up",
         "operator/leasehold/cli/breakglass_clusters.py",
         "            if there is None or there.spec != wanted.spec:",

@@ -11,6 +11,7 @@ from deployment import Deployment, Operator
 from e2e.claims import claim, generations, the_secret, wait_generation, works
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.names import OPERATOR_NAMESPACE
+from leasehold.core.audit_chain import record_hash
 from replicas.conftest import TAKEN_OVER_SECONDS, Start
 
 SLOW = "database/creds/slow"
@@ -108,6 +109,13 @@ def test_a_leader_that_is_asked_to_stop_hands_over_and_its_credentials_stay(
     assert generations(deployment.wait_for(claimed.connection, "Active")) == {1: EntryState.CURRENT}
     deployment.patch(claimed.connection, {"spec": {"output": {"templates": {"new": "{{ username }}"}}}})
     rotated = wait_generation(deployment, claimed.connection, 2)
+    last, first = leader.audit()[-1], standby.audit()[0]
+    assert first["data"]["chain"] == {
+        "previousEnd": "Known",
+        "source": last["source"],
+        "sequence": last["data"]["sequence"],
+        "hash": record_hash(last),
+    }
     assert works(deployment.plane, the_secret(deployment, rotated))
     delete(deployment, rotated)
 

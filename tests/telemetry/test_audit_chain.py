@@ -10,8 +10,9 @@ import pytest
 
 from audit_lines import must_fit
 from leasehold.api.reasons import Reason
-from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase, audit_record
+from leasehold.core.audit import AuditAction, AuditOutcome, AuditPhase
 from leasehold.core.audit_chain import record_hash
+from leasehold.core.audit_record import audit_record
 from leasehold.settings import Settings
 from leasehold.telemetry.audit import AuditLog
 from leasehold.telemetry.audit_chain import ChainedAudit
@@ -86,6 +87,49 @@ def test_the_operator_links_its_records_to_those_in_the_file_that_its_settings_n
     lines = (tmp_path / "audit.jsonl").read_text().splitlines()
     ends = [json.loads(line)["data"]["chain"].get("source") for line in lines]
     assert ends == [None, "/leasehold/first"]
+
+
+def test_without_a_file_a_process_names_what_the_one_before_it_has_left() -> None:
+    first, later = (io.StringIO(), io.StringIO())
+    sink = ChainedAudit(AuditLog(list[str]().append, None, first))
+    assert sink.end() == "", "it has nothing to leave"
+    for number in (1, 2):
+        sink.write(a_record(number))
+    settings = Settings()
+    chained(AuditLog(list[str]().append, None, later), settings, sink.end).write(a_record(1, "second"))
+    second = json.loads(later.getvalue())
+    assert second["data"]["chain"] == {
+        "previousEnd": "Known",
+        "source": "/leasehold/first",
+        "sequence": 2,
+        "hash": record_hash(json.loads(first.getvalue().splitlines()[-1])),
+    }
+    must_fit([second])
+
+
+def test_what_is_in_the_file_is_newer_than_what_was_left(tmp_path: Path) -> None:
+    path, stream = tmp_path / "audit.jsonl", io.StringIO()
+    written(path, "first", 3)
+    sink = ChainedAudit(AuditLog(list[str]().append, path, stream), path, lambda: LEFT)
+    sink.write(a_record(1, "second"))
+    assert json.loads(stream.getvalue())["data"]["chain"]["sequence"] == 3
+    path.unlink()
+    stream = io.StringIO()
+    ChainedAudit(AuditLog(list[str]().append, path, stream), path, lambda: LEFT).write(a_record(1, "third"))
+    assert json.loads(stream.getvalue())["data"]["chain"]["sequence"] == 2, "the file was moved away"
+
+
+LEFT = json.dumps({"source": "/leasehold/first", "sequence": 2, "hash": "sha256:" + "0" * 64})
+
+
+@pytest.mark.parametrize(
+    "strange",
+    ["", "[]", "7", "{", '{"sequence": -1}', LEFT.replace("sha256", "md5"), LEFT[:-1] + ', "x": 1}'],
+)
+def test_what_was_left_and_is_no_end_of_a_chain_tells_nothing(strange: str) -> None:
+    stream = io.StringIO()
+    ChainedAudit(AuditLog(list[str]().append, None, stream), None, lambda: strange).write(a_record(1))
+    assert json.loads(stream.getvalue())["data"]["chain"] == {"previousEnd": "NoFile"}
 
 
 def test_half_a_line_at_the_end_is_no_record(tmp_path: Path) -> None:

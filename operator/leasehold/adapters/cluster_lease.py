@@ -11,9 +11,11 @@ from leasehold.adapters.cluster_clock import ServerClock
 from leasehold.adapters.cluster_faults import done, is_absent
 from leasehold.adapters.cluster_http import Answer, Call, Observe, Transport
 from leasehold.adapters.cluster_login import Connection
+from leasehold.api.names import GROUP
 from leasehold.core.faults import Conflict
 from leasehold.core.leader import LeaderClaim, LeaderRecord
 
+AUDIT_END = f"{GROUP}/audit-end"
 LABELS = {"app.kubernetes.io/part-of": "leasehold"}
 
 
@@ -54,6 +56,8 @@ class KubernetesLeaderLease:
         """POST where there is none, else PUT onto exactly this version. The API server would create a lease that
         is put where there is none, whatever version that names; only the uid keeps it from that."""
         metadata: dict[str, Any] = {"name": self._name, "namespace": self._namespace, "labels": LABELS}
+        if claim.audit_end:
+            metadata["annotations"] = {AUDIT_END: claim.audit_end}
         if over is not None:
             metadata |= {"uid": over.uid, "resourceVersion": over.version}
         body = {
@@ -104,6 +108,7 @@ def record_of(answer: Answer) -> LeaderRecord:
         acquired=_moment(spec.get("acquireTime")),
         renewed=_moment(spec.get("renewTime")),
         transitions=spec.get("leaseTransitions") or 0,
+        audit_end=(metadata.get("annotations") or {}).get(AUDIT_END) or "",
     )
     return LeaderRecord(claim, metadata["uid"], metadata["resourceVersion"])
 

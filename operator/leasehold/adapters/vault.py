@@ -21,13 +21,14 @@ from leasehold.adapters.vault_answers import (
     body_of,
     fault_of,
     read_lease_facts,
+    read_lease_ids,
     read_login,
     read_mint,
     read_token_facts,
     unusable,
     vaults_own_words,
 )
-from leasehold.adapters.vault_identity import OperatorTokens
+from leasehold.adapters.vault_identity import GivenTokens, OperatorTokens, StoreTokens
 from leasehold.adapters.vault_pace import TokenBucket
 from leasehold.adapters.vault_threads import VaultThreads
 from leasehold.adapters.vault_wire import Answer, BadAddress, Request, Unanswered, Unsent
@@ -74,6 +75,7 @@ class HvacVault:
         threads: int = 16,
         observe: Observe | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        tokens: StoreTokens | None = None,
     ) -> None:
         self._identity = identity
         self._rate, self._burst = requests_per_second, burst
@@ -82,7 +84,18 @@ class HvacVault:
         self._minting = VaultThreads("vault-mint", threads)
         self._revoking = VaultThreads("vault-revoke", threads)
         self._buckets: dict[str, TokenBucket] = {}
-        self._tokens = OperatorTokens(self._log_operator_in, monotonic)
+        self._tokens = tokens or OperatorTokens(self._log_operator_in, monotonic)
+
+    @classmethod
+    def of_a_person(
+        cls, token_of: Callable[[MCPCredentialStore], Sealed[str] | None], threads: int
+    ) -> "HvacVault":
+        """Asks with tokens that a person has, and logs nobody in; `threads` requests at once."""
+
+        async def nobody() -> ServiceAccountToken:
+            raise NeedsPerson(Reason.REFUSED, "a person's command has no service account to log in with")
+
+        return cls(nobody, threads=threads, tokens=GivenTokens(token_of))
 
     async def cluster_id(self, store: MCPCredentialStore) -> str:
         """See `ports.Vault`. A standby that forwards requests is as good as its active node."""
@@ -122,7 +135,7 @@ class HvacVault:
         subject = Subject(f"{_at(store)}: revoking an accessor")
         with self._watched(store, "revoke-accessor"):
             request = Request("auth/token/revoke-accessor", {"accessor": accessor})
-            answer = await self._send_as_operator(store, request, subject)
+            answer = await self._send_with_token(store, request, subject)
             if _says_invalid_accessor(answer):
                 return AccessorRevocation.UNKNOWN_ACCESSOR
             if answer.status == 204:
@@ -136,7 +149,7 @@ class HvacVault:
         subject = Subject(f"{_at(store)}: looking up an accessor")
         with self._watched(store, "lookup-accessor"):
             request = Request("auth/token/lookup-accessor", {"accessor": accessor})
-            answer = await self._send_as_operator(store, request, subject)
+            answer = await self._send_with_token(store, request, subject)
             if _says_invalid_accessor(answer):
                 return None
             return read_token_facts(body_of(answer, subject), subject, _metadata_names(store))
@@ -146,10 +159,20 @@ class HvacVault:
         subject = Subject(f"{_at(store)}: looking up a lease")
         with self._watched(store, "lookup-lease"):
             request = Request("sys/leases/lookup", {"lease_id": lease_id})
-            answer = await self._send_as_operator(store, request, subject)
+            answer = await self._send_with_token(store, request, subject)
             if answer.status == 400 and "invalid lease" in vaults_own_words(answer):
                 return None
             return read_lease_facts(body_of(answer, subject), subject, lease_id)
+
+    async def leases_below(self, store: MCPCredentialStore, path: str) -> tuple[str, ...]:
+        """See `ports.VaultReader`."""
+        subject = Subject(f"{_at(store)}: listing leases below {path}")
+        with self._watched(store, "list-leases"):
+            request = Request(f"sys/leases/lookup/{path}", query={"list": "true"})
+            answer = await self._send_with_token(store, request, subject)
+            if answer.status == 404 and (answer.body or {}).get("errors") == []:  # none, in Vault's own way
+                return ()
+            return read_lease_ids(body_of(answer, subject), subject, path)
 
     async def revoke_lease(self, store: MCPCredentialStore, lease_id: str) -> None:
         """See `ports.Vault`."""
@@ -157,7 +180,7 @@ class HvacVault:
         with self._watched(store, "revoke-lease"):
             body = {"lease_id": lease_id, "sync": True}
             request = Request("sys/leases/revoke", body, seconds=_longest(store))
-            answer = await self._send_as_operator(store, request, subject)
+            answer = await self._send_with_token(store, request, subject)
             if answer.status in (400, 500):
                 words = vaults_own_words(answer)
                 raise TryLater(Reason.REVOCATION_PENDING, f"{subject.words}: its backend kept it: {words}")
@@ -169,7 +192,7 @@ class HvacVault:
         subject = Subject(f"{_at(store)}: counting irrevocable leases")
         with self._watched(store, "count-leases"):
             request = Request("sys/leases/count", query={"type": "irrevocable"})
-            data = body_of(await self._send_as_operator(store, request, subject), subject).get("data")
+            data = body_of(await self._send_with_token(store, request, subject), subject).get("data")
             count = data.get("lease_count") if isinstance(data, dict) else None
             if not isinstance(count, int):
                 raise unusable(subject, "its answer holds no count")
@@ -191,15 +214,13 @@ class HvacVault:
         request = Request(store.spec.auth.login_path, {"role": role, "jwt": jwt.reveal()})
         return read_login(body_of(await self._send(pool, store, request, None, subject), subject), subject)
 
-    async def _send_as_operator(
-        self, store: MCPCredentialStore, request: Request, subject: Subject
-    ) -> Answer:
+    async def _send_with_token(self, store: MCPCredentialStore, request: Request, subject: Subject) -> Answer:
         token = await self._tokens.get(store)
         answer = await self._send(self._revoking, store, request, token, subject)
         if answer.status == 403 and not _says_invalid_accessor(answer):
             self._tokens.drop(store, token)
-            token = await self._tokens.get(store)
-            answer = await self._send(self._revoking, store, request, token, subject)
+            if (another := await self._tokens.get(store)) is not token:
+                answer = await self._send(self._revoking, store, request, another, subject)
         return answer
 
     async def _send(

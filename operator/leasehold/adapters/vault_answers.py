@@ -167,5 +167,14 @@ def read_lease_facts(body: Mapping[str, Any], subject: Subject, lease_id: str) -
     return LeaseFacts(lease_id, seconds)
 
 
+def read_lease_ids(body: Mapping[str, Any], subject: Subject, path: str) -> tuple[str, ...]:
+    """The ids of the leases right below a path; what ends with a slash is a further path."""
+    data = body.get("data")
+    keys = data.get("keys") if isinstance(data, dict) else None
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise unusable(subject, "its answer holds no leases")
+    return tuple(f"{path}/{key}" for key in keys if not key.endswith("/"))
+
+
 def _is_count(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

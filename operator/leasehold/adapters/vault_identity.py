@@ -1,19 +1,54 @@
-"""The operator's own Vault token, one per store: asked for when first needed, given up well before its end.
+"""Whose Vault token a request goes out with: the operator's own, or one that a person has.
 
-It is never renewed: a new login asks the API server for a new service-account token, so an operator whose
-account is gone loses its Vault within one token's life."""
+The operator's, one per store, is asked for when first needed and given up well before its end. It is never renewed:
+a new login asks the API server for a new service-account token, so an operator whose account is gone loses its
+Vault within one token's life."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
+from leasehold.api.reasons import Reason
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.facts import Login
+from leasehold.core.faults import NeedsPerson
 from leasehold.core.sealed import Sealed
 
 USED_SHARE: Final = 2 / 3
 """Of a token's life; the rest is for requests under way and for a login that has to be tried again."""
+
+
+class StoreTokens(Protocol):
+    """Hands out a token for a store."""
+
+    async def get(self, store: MCPCredentialStore) -> Sealed[str]:
+        """One that may be used now."""
+        ...
+
+    def drop(self, store: MCPCredentialStore, token: Sealed[str]) -> None:
+        """Vault refused this one."""
+        ...
+
+
+class GivenTokens:
+    """What a person has. A refused one stays what it is: there is no other."""
+
+    def __init__(self, token_of: Callable[[MCPCredentialStore], Sealed[str] | None]) -> None:
+        self._token_of = token_of
+
+    async def get(self, store: MCPCredentialStore) -> Sealed[str]:
+        """The token for this store.
+
+        :raises NeedsPerson: none was given
+        """
+        token = self._token_of(store)
+        if token is None:
+            raise NeedsPerson(Reason.REFUSED, f"no Vault token was given for {store.spec.address}")
+        return token
+
+    def drop(self, store: MCPCredentialStore, token: Sealed[str]) -> None:
+        """There is no other."""
 
 
 @dataclass

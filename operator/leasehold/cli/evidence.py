@@ -2,28 +2,30 @@
 is what it was."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
-from leasehold.adapters.cluster import KubernetesCluster
-from leasehold.adapters.metrics_http import scrape
-from leasehold.api.base import Resource, rfc3339
-from leasehold.api.connection import MCPConnection
-from leasehold.api.reasons import Reason
-from leasehold.api.review import MCPConnectionReview
-from leasehold.api.revocation import MCPRevocation
 from leasehold.cli.access import Context, Kubeconfig, opened, run
 from leasehold.cli.ending import FINDINGS, failed, refused
+from leasehold.cli.evidence_reading import Asked, fleet_numbers, read_cluster, saved_metrics
 from leasehold.cli.evidence_signature import is_signed, private_key, public_key, signature
+from leasehold.cli.evidence_tokens import given_tokens
 from leasehold.core.evidence_finding import Finding, FindingKind
-from leasehold.core.evidence_folder import SIGNATURE, SUMS, Checked, check, counts_of, evidence_files, sums
-from leasehold.core.evidence_sources import KINDS, Period, Scope, Sources, audit_name
-from leasehold.core.examination import samples_of
-from leasehold.core.faults import NeedsPerson, TryLater
+from leasehold.core.evidence_folder import (
+    SIGNATURE,
+    SUMS,
+    Checked,
+    check,
+    counts_of,
+    evidence_files,
+    not_compared_of,
+    sums,
+)
+from leasehold.core.evidence_sources import Sources, audit_name
 from leasehold.core.hidden_text import visible
 
 evidence = typer.Typer(
@@ -60,13 +62,25 @@ def export(
     metrics: Annotated[
         str | None,
         typer.Option(
-            help="The leader's metrics, as in http://host:8080/metrics, to compare with what is there."
+            help="The leader's metrics to compare with what is there: where they are, as in "
+            "http://host:8080/metrics, or a file that has them."
         ),
     ] = None,
     metrics_ca: Annotated[Path | None, typer.Option(help="PEM of the only CAs to believe there.")] = None,
+    vault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="ADDRESS=FILE: look up what is in ledgers at the Vault of that address, with your token in that "
+            "file; more than once for more. VAULT_ADDR and VAULT_TOKEN count as one of them.",
+            show_default=False,
+        ),
+    ] = None,
     sign: Annotated[
         Path | None,
-        typer.Option(help="Sign the sums with this ECDSA P-256 private key: PEM, not encrypted."),
+        typer.Option(
+            help="Sign the sums with this ECDSA P-256 private key: cosign.key, with its password in "
+            "COSIGN_PASSWORD, or PEM that is not encrypted."
+        ),
     ] = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -81,11 +95,13 @@ def export(
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise refused(f"--output: {output} is there already; name a new folder, or an empty one")
     kept = {audit_name(number): _audit_file(path) for number, path in enumerate(audit or (), 1)}
+    tokens = given_tokens(vault or ())
+    saved = saved_metrics(metrics) if metrics is not None else None
 
     async def gathered() -> Sources:
         async with opened(kubeconfig, context) as access:
-            numbers = None if metrics is None else await _fleet_numbers(metrics, metrics_ca)
-            return await _gathered(access.cluster, since, until, kept, numbers)
+            numbers = None if metrics is None else await fleet_numbers(metrics, metrics_ca, saved)
+            return await read_cluster(access.cluster, Asked(since, until, kept, numbers, tokens))
 
     sources = run(gathered())
     files = evidence_files(sources)
@@ -95,9 +111,9 @@ def export(
     _write(output, files)
     for name, count in counts_of(files).items():
         typer.echo(f"{name}: {count}")
-    if not kept:
-        typer.echo("No --audit was given: connections that have ended are missing.", err=True)
-    _tell(Checked(sources.examined.findings, sources.examined.notes, {}))
+    for words in not_compared_of(files):
+        typer.echo(visible(f"not compared: {words}", 1000), err=True)
+    _tell(Checked(sources.examined.findings, (), {}))
 
 
 def _moment(option: str, text: str) -> datetime:
@@ -117,56 +133,6 @@ def _audit_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise refused(f"--audit: {path} cannot be read: {error.strerror}") from error
-
-
-async def _fleet_numbers(url: str, ca: Path | None) -> str:
-    """What the operator counts; whoever stands by counts nothing."""
-    text = await scrape(url, ca)
-    leads = samples_of(text).get("leasehold_leader")
-    if leads is None:
-        raise NeedsPerson(Reason.UNREACHABLE, f"--metrics: {url} has no metrics of Leasehold.")
-    if leads not in ("1", "1.0"):
-        raise TryLater(Reason.UNREACHABLE, f"--metrics: {url} stands by; give the address of the leader.")
-    return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("leasehold_fleet_"))
-
-
-async def _gathered(
-    cluster: KubernetesCluster,
-    since: datetime,
-    until: datetime | None,
-    audit: dict[str, bytes],
-    metrics: str | None,
-) -> Sources:
-    uid, user = await cluster.cluster_uid(), await cluster.user_name()
-    now = cluster.clock.now()
-    if now is None:
-        raise TryLater(Reason.CLUSTER_UNAVAILABLE, "The API server does not say what time it is.")
-    end = until or now + timedelta(seconds=1)
-    if until is not None and until > now:
-        raise refused(f"--to: {rfc3339(until)} has not come yet, at the API server it is {rfc3339(now)}")
-    if since >= end:
-        raise refused(f"--from: {rfc3339(since)} is not before {rfc3339(end)}, where the period ends")
-    versions, found, unreadable = {}, dict[type[Resource], list[Any]](), []
-    for kind in KINDS:
-        versions[kind.KIND] = await cluster.collection_version(kind)
-        found[kind], others = await cluster.list_all(kind)
-        unreadable += [f"{kind.PLURAL} {key}" for key in others]
-    return Sources(
-        scope=Scope(
-            period=Period(rfc3339(since), rfc3339(end)),
-            read_time=rfc3339(now),
-            read_by=user,
-            cluster_uid=uid,
-            tool_version=version_of("leasehold"),
-            versions=versions,
-        ),
-        connections=tuple(found[MCPConnection]),
-        reviews=tuple(found[MCPConnectionReview]),
-        revocations=tuple(found[MCPRevocation]),
-        unreadable=tuple(unreadable),
-        audit=audit,
-        metrics=metrics,
-    )
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:

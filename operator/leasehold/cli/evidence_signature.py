@@ -2,18 +2,29 @@
 key file: ECDSA P-256 over SHA-256, in base64."""
 
 import binascii
+import os
+import sys
 from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Final
 
+import typer
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    load_der_private_key,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
+from leasehold.cli.cosign_key import NotOpened, is_cosign_key, opened
 from leasehold.cli.ending import refused
 
-WANTED: Final = "an unencrypted PEM file of an ECDSA P-256 private key, as openssl makes it"
+WANTED: Final = (
+    "a PEM file of an ECDSA P-256 private key, as cosign.key is, or as openssl makes it, not encrypted"
+)
+PASSWORD: Final = "COSIGN_PASSWORD"  # noqa: S105  # the variable's name
 _P256: Final = ec.SECP256R1.name
 
 
@@ -23,15 +34,41 @@ def private_key(path: Path) -> ec.EllipticCurvePrivateKey:
     :raises typer.Exit: there is none that can be used
     """
     data = _read(path, "--sign")
-    if b"ENCRYPTED" in data:
-        raise refused(f"--sign: {path} is encrypted; give {WANTED}, or sign SHA256SUMS with cosign sign-blob")
-    try:
-        key = load_pem_private_key(data, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise refused(f"--sign: {path} is no private key; give {WANTED}") from error
+    if is_cosign_key(data):
+        key = _cosign_key(path, data)
+    elif b"ENCRYPTED" in data:
+        raise refused(f"--sign: {path} is encrypted otherwise than cosign does it; give {WANTED}")
+    else:
+        key = _plain_key(path, data)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != _P256:
         raise refused(f"--sign: {path} is a key of another kind; give {WANTED}")
     return key
+
+
+def _plain_key(path: Path, data: bytes) -> object:
+    try:
+        return load_pem_private_key(data, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise refused(f"--sign: {path} is no private key; give {WANTED}") from error
+
+
+def _cosign_key(path: Path, data: bytes) -> object:
+    try:
+        return load_der_private_key(opened(data, _password(path)), None)
+    except NotOpened as error:
+        raise refused(f"--sign: {path} cannot be opened: {error}") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise refused(f"--sign: {path} has no private key in it; give {WANTED}") from error
+
+
+def _password(path: Path) -> bytes:
+    """From the variable that cosign takes it from, else from whoever sits there."""
+    given = os.environ.get(PASSWORD)
+    if given is None and not sys.stdin.isatty():
+        raise refused(f"--sign: {path} is sealed with a password: set {PASSWORD}, or sit at a terminal")
+    if given is None:
+        given = typer.prompt(f"Password of {path}", hide_input=True, err=True, default="", show_default=False)
+    return given.encode()
 
 
 def public_key(path: Path) -> ec.EllipticCurvePublicKey:

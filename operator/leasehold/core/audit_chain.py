@@ -1,7 +1,9 @@
 """A line that was taken out of the audit records, or changed, has to show. So each record has the hash of the one
 before it, as links of a chain; a process begins a new chain, and says how the one before it ended, as far as it
-can know: by the last record in its audit file."""
+can know: by the last record in its audit file, or else by what the leader before it has left in the election's
+Lease."""
 
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -29,7 +31,8 @@ class PreviousEnd(StrEnum):
 
 
 class AuditChain(Part):
-    """How the chain before this one ended, by the last record in the audit file. `previousEnd` is Known, or NoFile
+    """A record of the chain before this one: the last one in the audit file, or else the last one of which the
+    leader before has left word in the election's Lease. `previousEnd` is Known, or else says of the file: NoFile
     (none is set), NoRecord (it is not there yet, or has no record at its end), or Unreadable; the rest only where
     Known."""
 
@@ -55,6 +58,20 @@ def opening(record: Mapping[str, Any], before: AuditChain) -> dict[str, Any]:
 def following(record: Mapping[str, Any], previous_hash: str) -> dict[str, Any]:
     """The record as a further one of a chain."""
     return _with(record, previousHash=previous_hash)
+
+
+def end_text(record: Mapping[str, Any], digest: str) -> str:
+    """What to leave behind, so that the next process can name this record."""
+    return json.dumps({"source": record["source"], "sequence": record["data"]["sequence"], "hash": digest})
+
+
+def end_from(text: str) -> AuditChain | None:
+    """What a process has left behind; None where that is nothing, or no such text."""
+    try:
+        left = json.loads(text)
+        return AuditChain.model_validate({**left, "previousEnd": PreviousEnd.KNOWN})
+    except (TypeError, ValueError):
+        return None
 
 
 def _with(record: Mapping[str, Any], **link: Any) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Final
 from leasehold.api.connection import MCPConnection
 from leasehold.api.review import MCPConnectionReview
 from leasehold.core.audit import AuditData, AuditEnvelope
-from leasehold.core.evidence_sources import Sources, told
+from leasehold.core.evidence_sources import Sources
 from leasehold.core.evidence_table import Row, Table
+from leasehold.core.evidence_times import told
 from leasehold.core.reviews import COUNTED, assurance_of
 
 COLUMNS: Final = (

@@ -8,8 +8,9 @@ from typing import Final
 from leasehold.api.profile import CredentialType
 from leasehold.api.revocation import MCPRevocation
 from leasehold.core.audit import AuditData, AuditEnvelope, AuditRevocationData
-from leasehold.core.evidence_sources import Sources, seconds_between, told
+from leasehold.core.evidence_sources import Sources
 from leasehold.core.evidence_table import Row, Table
+from leasehold.core.evidence_times import seconds_between, told
 
 LATE_SECONDS: Final = 300
 """From the first attempt to revoke a generation until it was proven dead: longer is an exception."""

@@ -1,27 +1,44 @@
-"""What an access review has to ask about. Each check is named for what it finds, and says since when and why."""
+"""What an access review has to ask about: of connections as they stand, of generations of their credentials, and of
+policies and people in the period."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
 
 from leasehold.api.connection import MCPConnection
-from leasehold.api.profile import CredentialType
-from leasehold.core.conditions import condition_of
+from leasehold.core import evidence_checks as checks
+from leasehold.core.evidence_checks import Check
 from leasehold.core.evidence_endings import LATE_SECONDS, Ending, endings_of
-from leasehold.core.evidence_sources import Sources, told
+from leasehold.core.evidence_sources import Sources
 from leasehold.core.evidence_table import Row, Table
+from leasehold.core.evidence_times import told
+from leasehold.core.evidence_violations import past_violations, present_violations, removed_policies
 from leasehold.core.ledger import cannot_end, only_runs_out
-from leasehold.core.questions import nobody_has_reviewed, owner_is_no_person
 
-COLUMNS: Final = ("kind", "namespace", "connection", "connectionUID", "generation", "sinceTime", "words")
+COLUMNS: Final = (
+    "kind",
+    "namespace",
+    "connection",
+    "connectionUID",
+    "generation",
+    "sinceTime",
+    "untilTime",
+    "deadlineTime",
+    "policy",
+    "policyGeneration",
+    "rule",
+    "effect",
+    "words",
+)
 ABOUT: Final = (
-    "One row for each reason to ask about a connection or a generation of its credential. What is told of "
-    "connections holds at the time of reading; what is told of generations, in the period."
+    "One row for each reason to ask about a connection, a generation of its credential, or a policy. What is told "
+    "of connections holds at the time of reading; what is told of generations, of violations that are over, and of "
+    "policies, in the period."
 )
 
 
 class ExceptionKind(StrEnum):
-    """First what is told of connections, then of generations, then of objects."""
+    """First what is told of connections, then of policies, of generations, and of objects."""
 
     REVIEW_OVERDUE = "ReviewOverdue"
     REVIEW_DUE = "ReviewDue"
@@ -32,8 +49,12 @@ class ExceptionKind(StrEnum):
     IDLE = "Idle"
     DRIFTED = "Drifted"
     OWNER_LEFT = "OwnerLeft"
+    ORPHANED = "Orphaned"
     OWNER_IS_NO_PERSON = "OwnerIsNoPerson"
     FAILING = "Failing"
+    POLICY_VIOLATED = "PolicyViolated"
+    POLICY_WAS_VIOLATED = "PolicyWasViolated"
+    POLICY_REMOVED = "PolicyRemoved"
     NOT_ENDED = "NotEnded"
     ENDED_LATE = "EndedLate"
     END_NOT_ON_RECORD = "EndNotOnRecord"
@@ -41,121 +62,31 @@ class ExceptionKind(StrEnum):
     UNREADABLE = "Unreadable"
 
 
-Check = Callable[[MCPConnection, str], tuple[str | None, str] | None]
-"""Since when, and why; None where there is nothing to ask."""
-
-
-def review_is_overdue(connection: MCPConnection, now: str) -> tuple[str | None, str] | None:
-    """The lease is over, and nobody has renewed it."""
-    end = told(connection.status.lease_end_time)
-    return None if end is None or end > now else (end, "the lease is over without a review that renews it")
-
-
-def review_is_due(connection: MCPConnection, now: str) -> tuple[str | None, str] | None:
-    """The lease ends soon."""
-    due, end = told(connection.status.review_due_time), told(connection.status.lease_end_time)
-    if due is None or end is None or due > now or end <= now:
-        return None
-    return due, f"a review is due; the lease ends at {end}"
-
-
-def was_never_reviewed(connection: MCPConnection, _now: str) -> tuple[str | None, str] | None:
-    """It lives on whoever created it."""
-    if not nobody_has_reviewed(connection):
-        return None
-    return told(connection.metadata.creation_timestamp), "no review of it has ever counted"
-
-
-def credential_is_static(connection: MCPConnection, _now: str) -> tuple[str | None, str] | None:
-    """It has no end of its own, and nobody can revoke it here."""
-    server = connection.status.server
-    if server is None or server.credential_type is not CredentialType.STATIC:
-        return None
-    return told(connection.metadata.creation_timestamp), "its credential neither runs out nor can be revoked"
-
-
-def nothing_is_minted(connection: MCPConnection, _now: str) -> tuple[str | None, str] | None:
-    """A record only: what the agent uses is not in our hands."""
-    if connection.spec.output is not None:
-        return None
-    return told(
-        connection.metadata.creation_timestamp
-    ), "a record only: its credential is none of Leasehold's"
-
-
-def use_is_not_watched(connection: MCPConnection, _now: str) -> tuple[str | None, str] | None:
-    """It never becomes idle, for nobody tells whether it is used."""
-    use = connection.status.use
-    if use is not None and (use.observed_since is not None or use.idle_since is not None):
-        return None
-    return None, "nobody tells whether it is used, so it never ends for want of use"
-
-
-def is_idle(connection: MCPConnection, _now: str) -> tuple[str | None, str] | None:
-    """Nobody uses it, and nobody has deleted it."""
-    use = connection.status.use
-    if use is None or use.idle_since is None:
-        return None
-    return told(use.idle_since), "nobody used it; it ended, and is still declared"
-
-
-def has_drifted(connection: MCPConnection, _now: str) -> tuple[str | None, str] | None:
-    """Its server exposes what nobody has approved."""
-    drift = connection.status.drift
-    if drift is None:
-        return None
-    end = told(drift.deadline_time)
-    until = f"; the credential ends at {end} unless that is approved" if end else ""
-    return told(drift.since_time), f"its server differs from what was approved: {drift.level.value}{until}"
-
-
-def owner_has_left(connection: MCPConnection, _now: str) -> tuple[str | None, str] | None:
-    """Nobody who is there answers for it."""
-    owner = connection.status.owner
-    if owner is None or owner.left_since is None:
-        return None
-    what = "it ended" if owner.orphaned_since else f"it ends at {told(owner.deadline_time)}"
-    return told(owner.left_since), f"who answered for it has left, and nobody has taken it over: {what}"
-
-
-def owner_is_a_machine(connection: MCPConnection, _now: str) -> tuple[str | None, str] | None:
-    """A user of the cluster itself answers for nothing."""
-    if not owner_is_no_person(connection):
-        return None
-    return None, f"its owner is {connection.spec.owner.user}, which is no person"
-
-
-def is_not_in_order(connection: MCPConnection, _now: str) -> tuple[str | None, str] | None:
-    """It neither works, nor was it ended on purpose."""
-    backoff = connection.status.backoff
-    ready = condition_of(connection.status.conditions, "Ready")
-    if backoff is None:
-        return None
-    since = told(ready.last_transition_time) if ready else None
-    return (
-        since,
-        f"what has to be done for it fails: {backoff.reason.value}, {backoff.failures} times in a row",
-    )
-
-
 CHECKS: Final[tuple[tuple[ExceptionKind, Check], ...]] = (
-    (ExceptionKind.REVIEW_OVERDUE, review_is_overdue),
-    (ExceptionKind.REVIEW_DUE, review_is_due),
-    (ExceptionKind.NEVER_REVIEWED, was_never_reviewed),
-    (ExceptionKind.STATIC_CREDENTIAL, credential_is_static),
-    (ExceptionKind.RECORD_ONLY, nothing_is_minted),
-    (ExceptionKind.USE_NOT_WATCHED, use_is_not_watched),
-    (ExceptionKind.IDLE, is_idle),
-    (ExceptionKind.DRIFTED, has_drifted),
-    (ExceptionKind.OWNER_LEFT, owner_has_left),
-    (ExceptionKind.OWNER_IS_NO_PERSON, owner_is_a_machine),
-    (ExceptionKind.FAILING, is_not_in_order),
+    (ExceptionKind.REVIEW_OVERDUE, checks.review_is_overdue),
+    (ExceptionKind.REVIEW_DUE, checks.review_is_due),
+    (ExceptionKind.NEVER_REVIEWED, checks.was_never_reviewed),
+    (ExceptionKind.STATIC_CREDENTIAL, checks.credential_is_static),
+    (ExceptionKind.RECORD_ONLY, checks.nothing_is_minted),
+    (ExceptionKind.USE_NOT_WATCHED, checks.use_is_not_watched),
+    (ExceptionKind.IDLE, checks.is_idle),
+    (ExceptionKind.DRIFTED, checks.has_drifted),
+    (ExceptionKind.OWNER_LEFT, checks.owner_has_left),
+    (ExceptionKind.ORPHANED, checks.is_orphaned),
+    (ExceptionKind.OWNER_IS_NO_PERSON, checks.owner_is_a_machine),
+    (ExceptionKind.FAILING, checks.is_not_in_order),
 )
 
 
 def exceptions(sources: Sources) -> Table:
     """The table."""
-    rows = [*_of_connections(sources), *_of_ledgers(sources), *_of_endings(sources), *_unreadable(sources)]
+    rows = [
+        *_of_connections(sources),
+        *_of_policies(sources),
+        *_of_ledgers(sources),
+        *_of_endings(sources),
+        *_unreadable(sources),
+    ]
     rows.sort(key=lambda row: tuple(str(row.get(each)) for each in COLUMNS))
     return Table("exceptions", "Exceptions", ABOUT, COLUMNS, rows)
 
@@ -169,6 +100,16 @@ def _of_connections(sources: Sources) -> Iterator[Row]:
         for kind, check in CHECKS:
             if (found := check(connection, scope.read_time)) is not None:
                 yield _row(kind, connection, since=found[0], words=found[1])
+
+
+def _of_policies(sources: Sources) -> Iterator[Row]:
+    for kind, found in (
+        (ExceptionKind.POLICY_VIOLATED, present_violations(sources)),
+        (ExceptionKind.POLICY_WAS_VIOLATED, past_violations(sources)),
+        (ExceptionKind.POLICY_REMOVED, removed_policies(sources)),
+    ):
+        for row in found:
+            yield {"kind": kind.value, **row}
 
 
 def _row(

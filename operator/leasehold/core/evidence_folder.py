@@ -2,7 +2,7 @@
 sums of all files. Whoever checks a folder computes everything again and compares."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -13,7 +13,7 @@ from leasehold.core.evidence_endings import endings, revocations
 from leasehold.core.evidence_exceptions import exceptions
 from leasehold.core.evidence_finding import Finding, FindingKind
 from leasehold.core.evidence_population import population
-from leasehold.core.evidence_reconciliation import reconciliation
+from leasehold.core.evidence_reconciliation import RECONCILIATION, reconciliation
 from leasehold.core.evidence_report import REPORT, report
 from leasehold.core.evidence_sources import (
     KINDS,
@@ -26,6 +26,7 @@ from leasehold.core.evidence_sources import (
     read_sources,
 )
 from leasehold.core.evidence_table import Table
+from leasehold.core.evidence_vault import look_ups
 from leasehold.core.hidden_text import visible
 
 MANIFEST: Final = "manifest.json"
@@ -36,14 +37,14 @@ LIMITS: Final = (
     "Objects are as they were at the time of reading, not as at the end of the period.",
     "Connections that ended are told by audit records alone: whoever never got a credential, a review or a "
     "revocation has left none.",
-    "Credentials were not looked up at their stores for this; what the ledgers say was looked up by the operator.",
+    "Credentials that have left the ledgers were not looked up again: the operator did that when it ended them.",
     "That the newest audit records are missing cannot be seen in the records themselves.",
 )
 
 
 def tables(sources: Sources) -> Sequence[Table]:
     """All tables, in the order in which a person reads them."""
-    made = (exceptions, population, decisions, revocations, endings, reconciliation)
+    made = (exceptions, population, decisions, revocations, endings, reconciliation, look_ups)
     return [make(sources) for make in made]
 
 
@@ -77,8 +78,17 @@ def manifest(sources: Sources, made: Sequence[Table]) -> dict[str, Any]:
             "records": sum(len(chain.lines) for chain in sources.kept.chains),
             "chains": [_chain(chain) for chain in sources.kept.chains],
         },
+        "notCompared": list(not_compared(made)),
         "limits": list(LIMITS),
     }
+
+
+def not_compared(made: Sequence[Table]) -> Iterator[str]:
+    """What could not be reconciled for want of one side, each with why."""
+    for row in (row for table in made if table.name == RECONCILIATION for row in table.rows):
+        if row["holds"] == "NotCompared":
+            subject = f" ({row['subject']})" if row.get("subject") else ""
+            yield f"{row['check']}{subject}: {row['words']}"
 
 
 def _chain(chain: Chain) -> dict[str, Any]:
@@ -97,6 +107,12 @@ def counts_of(files: Mapping[str, bytes]) -> dict[str, int]:
     """How many rows each table of a folder has, by its manifest."""
     counts: dict[str, int] = json.loads(files[MANIFEST])["counts"]
     return counts
+
+
+def not_compared_of(files: Mapping[str, bytes]) -> list[str]:
+    """What could not be reconciled, by a folder's manifest."""
+    told: list[str] = json.loads(files[MANIFEST])["notCompared"]
+    return told
 
 
 def sums(files: Mapping[str, bytes]) -> bytes:

@@ -6,8 +6,9 @@ from typing import Final
 from leasehold.api.connection import MCPConnection
 from leasehold.core.audit import AuditData, AuditEnvelope
 from leasehold.core.conditions import condition_of
-from leasehold.core.evidence_sources import Sources, told
+from leasehold.core.evidence_sources import Sources
 from leasehold.core.evidence_table import Row, Table
+from leasehold.core.evidence_times import told
 
 COLUMNS: Final = (
     "namespace",

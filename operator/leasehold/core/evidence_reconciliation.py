@@ -1,29 +1,42 @@
-"""Whether those who tell of the same thing agree: the objects in the API, the operator's metrics, the ledgers, and
-the audit records."""
+"""Whether those who tell of the same thing agree: the objects in the API, the operator's metrics, the ledgers, the
+Vaults, and the audit records."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from leasehold.api.connection import EntryState
-from leasehold.core.evidence_sources import Sources, hashed, told
+from leasehold.api.connection import EntryState, MCPConnection
+from leasehold.api.reasons import Reason
+from leasehold.core.conditions import condition_of
+from leasehold.core.evidence_sources import Sources, hashed
 from leasehold.core.evidence_table import Cell, Row, Table
+from leasehold.core.evidence_times import told
+from leasehold.core.evidence_vault import vault_comparison
 
+RECONCILIATION: Final = "reconciliation"
 COLUMNS: Final = ("check", "subject", "one", "other", "holds", "words")
 ABOUT: Final = (
     "One row for each comparison, and one for each difference. `holds` is Yes, No, or NotCompared where one side "
-    "is not here. Metrics and objects are read one after the other, so what changed in between differs."
+    "is not here, which is not the same as equal. Objects, metrics and Vaults are read one after the other: what "
+    "changed in between may differ."
 )
 MINTED: Final = ("mint", "rotate", "adopt")
 _SERIES: Final = re.compile(r"^(leasehold_fleet_(?:connections|ledger_entries))\{(.*)\} (\S+)$")
+_REASON: Final = re.compile(r'(?:^|,)reason="([A-Za-z]+)"')
 _STATE: Final = re.compile(r'(?:^|,)state="([A-Za-z]+)"')
 
 
 def reconciliation(sources: Sources) -> Table:
     """The table."""
-    rows = [*_metrics(sources), *_ledgers(sources), *_records(sources), *_chains(sources)]
-    return Table("reconciliation", "Reconciliation", ABOUT, COLUMNS, rows)
+    rows = [
+        *_metrics(sources),
+        *vault_comparison(sources),
+        *_ledgers(sources),
+        *_records(sources),
+        *_chains(sources),
+    ]
+    return Table(RECONCILIATION, "Reconciliation", ABOUT, COLUMNS, rows)
 
 
 def _compared(check: str, subject: str, one: Cell, other: Cell, words: str) -> Row:
@@ -36,9 +49,14 @@ def _metrics(sources: Sources) -> Iterator[Row]:
     if sources.metrics is None:
         yield {"check": check, "holds": "NotCompared", "words": "no metrics were read: give --metrics"}
         return
-    told_of, states = _numbers(sources.metrics)
+    reasons, states = _numbers(sources.metrics)
     words = "connections that the API server lists, and that the operator counts"
-    yield _compared(check, "connections", len(sources.connections) + _unreadable(sources), told_of, words)
+    listed = len(sources.connections) + _unreadable(sources)
+    yield _compared(check, "connections", listed, reasons.total(), words)
+    ready = Counter(_ready_reason(each) for each in sources.connections)
+    for reason in sorted(ready | reasons):
+        words = "connections whose condition Ready has this reason, and that the operator counts with it"
+        yield _compared(check, f"connections {reason}", ready[reason], reasons[reason], words)
     entries = Counter(entry.state.value for each in sources.connections for entry in each.status.ledger)
     for state in EntryState:
         words = "generations in the ledgers, and that the operator counts"
@@ -49,8 +67,14 @@ def _unreadable(sources: Sources) -> int:
     return sum(each.startswith("mcpconnections ") for each in sources.unreadable)
 
 
-def _numbers(exposition: str) -> tuple[int, Counter[str]]:
-    connections, states = 0, Counter[str]()
+def _ready_reason(connection: MCPConnection) -> str:
+    ready = condition_of(connection.status.conditions, "Ready")
+    return Reason.PENDING.value if ready is None else ready.reason.value
+
+
+def _numbers(exposition: str) -> tuple[Counter[str], Counter[str]]:
+    """Connections by reason, and ledger entries by state."""
+    reasons, states = Counter[str](), Counter[str]()
     for line in exposition.splitlines():
         series = _SERIES.match(line)
         if series is None:
@@ -60,10 +84,11 @@ def _numbers(exposition: str) -> tuple[int, Counter[str]]:
         except (ValueError, OverflowError):
             continue
         if series[1] == "leasehold_fleet_connections":
-            connections += value
+            reason = _REASON.search(series[2])
+            reasons[reason[1] if reason else "Unknown"] += value
         elif (state := _STATE.search(series[2])) is not None:
             states[state[1]] += value
-    return connections, states
+    return reasons, states
 
 
 def _ledgers(sources: Sources) -> Iterator[Row]:
@@ -134,7 +159,8 @@ def _records(sources: Sources) -> Iterator[Row]:
 def _chains(sources: Sources) -> Iterator[Row]:
     check = "audit chain"
     if not sources.audit:
-        yield {"check": check, "holds": "NotCompared", "words": "no audit records were given: give --audit"}
+        words = "no audit records were given, so connections that have ended may be missing: give --audit"
+        yield {"check": check, "holds": "NotCompared", "words": words}
         return
     words = "findings in the sequence and the chain of the audit records"
     yield _compared(check, "findings", len(sources.examined.findings), 0, words)

@@ -15,10 +15,12 @@ REPORT: Final = "report.html"
 
 SHOWN: Final[Mapping[str, Sequence[tuple[str, tuple[str, ...]]]]] = {
     "exceptions": (
-        ("What", ("kind",)),
+        ("What", ("kind", "policy", "rule", "effect")),
         ("Connection", ("namespace", "connection")),
-        ("Generation", ("generation",)),
+        ("Generation", ("generation", "policyGeneration")),
         ("Since", ("sinceTime",)),
+        ("Until", ("untilTime",)),
+        ("Deadline", ("deadlineTime",)),
         ("Why", ("words",)),
     ),
     "population": (
@@ -70,6 +72,17 @@ SHOWN: Final[Mapping[str, Sequence[tuple[str, tuple[str, ...]]]]] = {
         ("Holds", ("holds",)),
         ("What", ("words",)),
     ),
+    "lookups": (
+        ("Connection", ("namespace", "connection")),
+        ("Generation", ("generation", "credentialType")),
+        ("In the ledger", ("ledgerState",)),
+        ("Store", ("store",)),
+        ("Looked up", ("thing",)),
+        ("At Vault", ("found",)),
+        ("Seconds left", ("ttlSeconds",)),
+        ("When", ("time",)),
+        ("Holds", ("holds", "words")),
+    ),
 }
 """Which columns are on paper, and which of them share one; the files have them all."""
 
@@ -89,7 +102,8 @@ h2 { font-size: 1.2rem; margin: 2rem 0 .3rem; }
 p { max-width: 52rem; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid #c8c8c8;
-  overflow-wrap: anywhere; }
+  overflow-wrap: anywhere; min-width: 3.5em; }
+th:first-child, td:first-child { min-width: 9.5em; }
 th { border-bottom: 2px solid #1a1a1a; overflow-wrap: normal; }
 .facts { width: auto; }
 .facts th { border-bottom: 1px solid #c8c8c8; font-weight: 600; }
@@ -141,6 +155,16 @@ th { border-bottom: 2px solid #1a1a1a; overflow-wrap: normal; }
 {% endif %}
 </section>
 {% endfor %}
+<h2>What was not compared</h2>
+{% if manifest.notCompared %}
+<ul>
+{% for each in manifest.notCompared %}
+<li>{{ each | shown }}</li>
+{% endfor %}
+</ul>
+{% else %}
+<p class="none">All that can be was compared.</p>
+{% endif %}
 <h2>What this does not tell</h2>
 <ul>
 {% for limit in manifest.limits %}

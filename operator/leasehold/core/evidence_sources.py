@@ -1,6 +1,6 @@
-"""What evidence of a period is made from: the objects as the API server had them, audit files byte for byte, and
-the numbers that were scraped. All tables come from these by computation alone, so whoever has the folder can
-compute them again.
+"""What evidence of a period is made from: the objects as the API server had them, audit files byte for byte, the
+numbers that were scraped, and what Vaults answered. All tables come from these by computation alone, so whoever has
+the folder can compute them again.
 
 Nothing with which a credential could be used or revoked is kept: identifiers of credentials are hashed as in audit
 records, and labels, annotations and templates, where people put what they like, are left out."""
@@ -8,23 +8,24 @@ records, and labels, annotations and templates, where people put what they like,
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from leasehold.api.base import Resource, rfc3339
+from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
 from leasehold.core.audit import AuditData, AuditEnvelope, AuditPhase, AuditRevocationData
 from leasehold.core.audit_lines import Examined, Kept, examine, read_kept
+from leasehold.core.evidence_lookups import VaultAnswers
 
 SCHEMA: Final = "urn:leasehold:evidence:v1"
 OBJECTS: Final = "sources/objects.json"
 METRICS: Final = "sources/metrics.txt"
+VAULT: Final = "sources/vault.json"
 AUDIT: Final = "sources/audit-"
 KINDS: Final[tuple[type[Resource], ...]] = (MCPConnection, MCPConnectionReview, MCPRevocation)
 _IDENTIFIERS: Final = ("accessor", "tokenAccessor", "leaseID")
@@ -71,6 +72,8 @@ class Sources:
     audit: Mapping[str, bytes] = field(default_factory=dict)
     """The files by their names in the folder."""
     metrics: str | None = None
+    vault: VaultAnswers | None = None
+    """None where no Vault was asked."""
 
     @cached_property
     def kept(self) -> Kept:
@@ -115,7 +118,12 @@ class Sources:
             },
         }
         numbers = {} if self.metrics is None else {METRICS: self.metrics.encode()}
-        return {OBJECTS: as_json(objects), **numbers, **self.audit}
+        asked = {} if self.vault is None else {VAULT: as_json(_wire(self.vault))}
+        return {OBJECTS: as_json(objects), **numbers, **asked, **self.audit}
+
+
+def _wire(answers: VaultAnswers) -> dict[str, Any]:
+    return answers.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def as_json(value: Any) -> bytes:
@@ -152,7 +160,15 @@ def read_sources(scope: Scope, files: Mapping[str, bytes]) -> Sources:
         unreadable=unreadable,
         audit={name: data for name, data in sorted(files.items()) if name.startswith(AUDIT)},
         metrics=None if numbers is None else numbers.decode(errors="replace"),
+        vault=_read_vault(files.get(VAULT)),
     )
+
+
+def _read_vault(data: bytes | None) -> VaultAnswers | None:
+    try:
+        return None if data is None else VaultAnswers.model_validate_json(data)
+    except ValidationError as error:
+        raise NotEvidence(f"{VAULT} cannot be read: {type(error).__name__}") from error
 
 
 def without_identifiers(resource: Resource) -> dict[str, Any]:
@@ -174,18 +190,3 @@ def hashed(identifier: str) -> str:
     if identifier.startswith("sha256:"):
         return identifier
     return f"sha256:{sha256(identifier.encode()).hexdigest()}"
-
-
-def told(moment: datetime | None) -> str | None:
-    """As a table has it."""
-    return None if moment is None else rfc3339(moment)
-
-
-def seconds_between(begin: str | None, end: str | None) -> int | None:
-    """Whole seconds, where both are known."""
-    if begin is None or end is None:
-        return None
-    try:
-        return int((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds())
-    except ValueError:  # a record may say the 99th of a month
-        return None

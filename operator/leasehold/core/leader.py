@@ -14,6 +14,8 @@ class LeaderClaim:
     acquired: datetime | None = None
     renewed: datetime | None = None
     transitions: int = 0
+    audit_end: str = ""
+    """The last audit record of whoever led last, as `core.audit_chain.end_text` writes it; empty where none."""
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,11 @@ class Election:
         return self.record.claim.holder if self.record is not None else ""
 
     @property
+    def audit_end(self) -> str:
+        """Of whoever led before, until this replica says what its own is."""
+        return self.record.claim.audit_end if self.record is not None else ""
+
+    @property
     def must_look(self) -> bool:
         """Whether the lease has to be read before the next claim."""
         return not self._certain or self._leads_until is None
@@ -134,4 +139,5 @@ class Election:
             acquired=before.acquired if holder in ("", before.holder) else renewed,
             renewed=renewed,
             transitions=before.transitions + (holder not in ("", before.holder)),
+            audit_end=before.audit_end,
         )

@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Final
 
 import structlog
 
 from leasehold.core.faults import Fault
+from leasehold.core.leader import LeaderClaim
 from leasehold.engine.election import Election
 from leasehold.ports import LeaderLease
 
@@ -34,7 +36,8 @@ def steady_seconds() -> float:
 
 class Elector:
     """One replica's part in the election, from `start` to `stop`. `elected` is set in the loop that made it when
-    this replica begins to lead, and `over` when it has lost the lead and the process has to end."""
+    this replica begins to lead, and `over` when it has lost the lead and the process has to end. Each claim says
+    which audit record was the last one, for whoever leads next."""
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Elector:
         open_lease: Callable[[], AbstractAsyncContextManager[LeaderLease]],
         over: asyncio.Event,
         steady: Callable[[], float] = steady_seconds,
+        audit_end: Callable[[], str] = str,
     ) -> None:
         self.elected = asyncio.Event()
         self.lost = False
@@ -49,6 +53,7 @@ class Elector:
         self._election = election
         self._open_lease = open_lease
         self._steady = steady
+        self._audit_end = audit_end
         self._engine_loop = asyncio.get_running_loop()
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -133,7 +138,7 @@ class Elector:
         claim = election.claim(self._steady(), moment) if moment is not None else None
         if claim is not None:
             sent = self._steady()
-            record = await lease.write(claim, election.record)
+            record = await lease.write(self._signed(claim), election.record)
             election.won(record, sent, self._steady())
 
     async def _give_up(self, lease: LeaderLease) -> None:
@@ -145,11 +150,15 @@ class Elector:
                     moment = lease.clock.now()
                     claim = self._election.farewell(moment) if moment is not None else None
                     if claim is not None:
-                        await lease.write(claim, self._election.record)
+                        await lease.write(self._signed(claim), self._election.record)
                         log.info("the lead is given up", identity=self._election.identity)
                     return
             except (Fault, TimeoutError):
                 self._election.doubt()
+
+    def _signed(self, claim: LeaderClaim) -> LeaderClaim:
+        """With the last record of this process; before its first one, what the process before it has left stays."""
+        return replace(claim, audit_end=self._audit_end() or claim.audit_end)
 
     def _in_doubt(self, why: str) -> None:
         self._election.doubt()

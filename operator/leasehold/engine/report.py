@@ -18,16 +18,8 @@ from leasehold.api.reasons import Reason
 from leasehold.api.review import Decision, MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation, MCPRevocationStatus
 from leasehold.api.violation import PolicyViolation
-from leasehold.core.audit import (
-    AuditAction,
-    AuditDrift,
-    AuditOutcome,
-    AuditPhase,
-    audit_record,
-    drift_facts,
-    policy_removal_record,
-    revocation_record,
-)
+from leasehold.core.audit import AuditAction, AuditDrift, AuditOutcome, AuditPhase
+from leasehold.core.audit_record import audit_record, drift_facts, policy_removal_record, revocation_record
 from leasehold.core.faults import Fault, NeedsPerson, OutcomeUnknown
 from leasehold.core.ledger import cannot_end, only_runs_out
 from leasehold.core.reviews import Verdict, assurance_of
@@ -222,6 +214,7 @@ class Reporter:
             None,
             reason,
             message,
+            violation=violation,
         )
 
     def policy_removed(self, policy: MCPAccessPolicy) -> None:
@@ -423,6 +416,7 @@ class Reporter:
         drift: AuditDrift | None = None,
         assurance: Assurance | None = None,
         review: MCPConnectionReview | None = None,
+        violation: PolicyViolation | None = None,
     ) -> None:
         now = self._clock.now()
         if now is None:
@@ -447,6 +441,7 @@ class Reporter:
                 drift=drift,
                 assurance=assurance,
                 review=review,
+                violation=violation,
             )
         )
 
