@@ -148,8 +148,9 @@ def test_what_was_claimed_approved_and_revoked_is_in_evidence_that_verifies(
     }
     assert all(row["ttlSeconds"] > 0 for row in looked.values())
     path = str(kept.connection.status.ledger[0].lease_id).rpartition("/")[0]
-    assert compared[f"store {STORE}: {path}"]["one"] == 1
-    assert compared[f"store {STORE}: {path}"]["holds"] == "Yes"
+    listed = compared[f"store {STORE}: {path}"]  # other tests of this plane have leases there, too
+    assert 1 <= listed["other"] <= listed["one"]
+    assert (listed["holds"] == "Yes") == (listed["other"] == listed["one"])
 
     assert not any(
         secret.encode() in path.read_bytes()
