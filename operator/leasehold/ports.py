@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
+from leasehold.api.exposure import MCPAgentExposure
 from leasehold.api.profile import CredentialRecipe, CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.api.snapshot import MCPToolSnapshot
@@ -134,6 +135,23 @@ class Cluster(Protocol):
 
     async def delete_secret(self, namespace: str, name: str, uid: str) -> None:
         """Delete exactly this Secret; gone, or another one of that name, is done."""
+        ...
+
+    async def create_exposure(self, exposure: MCPAgentExposure) -> MCPAgentExposure:
+        """:raises Conflict: there is one of that name
+        :raises Vanished: its namespace is being deleted, or is gone
+        """
+        ...
+
+    async def replace_exposure(self, exposure: MCPAgentExposure) -> MCPAgentExposure:
+        """Write `exposure.spec` as it is, only onto exactly this uid and resourceVersion. Raises as `put_status`."""
+        ...
+
+    async def delete_exposure(self, exposure: MCPAgentExposure) -> None:
+        """Delete exactly this version; gone, or another one of that name, is done.
+
+        :raises Conflict: it has another version by now
+        """
         ...
 
     async def create_snapshot(self, snapshot: MCPToolSnapshot) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from leasehold.api.base import Resource
+from leasehold.api.exposure import MCPAgentExposure
 from leasehold.api.names import FINALIZER, SecretAnnotation, SecretLabel
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MCPRevocation
@@ -269,6 +270,32 @@ class FakeCluster:
             if not secret.ours:
                 raise NeedsPerson(Reason.SECRET_CONFLICT, "it has lost our label")
             del self.secrets[namespace, name]
+
+    async def create_exposure(self, exposure: MCPAgentExposure) -> MCPAgentExposure:
+        with self._called("create_exposure"):
+            namespace = exposure.metadata.namespace
+            if namespace not in self.namespaces or self.namespaces[namespace].terminating:
+                raise Vanished(f"the namespace {namespace} is being deleted")
+            if key_of(exposure) in self.objects:
+                raise Conflict("the name is taken")
+            uid, created = self.new_uid(), self._now()
+            return self.store(
+                with_metadata(exposure, uid=uid, creation_timestamp=created, generation=1)
+            )
+
+    async def replace_exposure(self, exposure: MCPAgentExposure) -> MCPAgentExposure:
+        with self._called("replace_exposure"):
+            held = self._held(exposure)
+            generation = held.metadata.generation + 1
+            return self.store(with_metadata(exposure, generation=generation))
+
+    async def delete_exposure(self, exposure: MCPAgentExposure) -> None:
+        with self._called("delete_exposure"):
+            try:
+                held = self._held(exposure)
+            except Vanished:
+                return
+            del self.objects[key_of(held)]
 
     async def create_snapshot(self, snapshot: MCPToolSnapshot) -> None:
         with self._called("create_snapshot"):
