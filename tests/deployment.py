@@ -222,6 +222,18 @@ class Operator:
             if each["data"].get("connection", {}).get("uid") == connection.metadata.uid
         ]
 
+    def wait_audit(
+        self, connection: MCPConnection, action: str, phase: str = "result"
+    ) -> list[dict[str, Any]]:
+        """The connection's records once one of that action and phase is among them: they follow the status."""
+
+        def told() -> list[dict[str, Any]]:
+            records = self.audit(connection)
+            steps = {(each["data"]["action"], each["data"]["phase"]) for each in records}
+            return records if (action, phase) in steps else []
+
+        return wait_until(told, 15, f"{action} of {connection.key} is recorded")
+
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []

@@ -22,6 +22,7 @@ from shipped import MANIFESTS
 ENDS_OF_A_LOGIN = (
     "authentication failed",
     "does not exist",
+    "permission denied",
     "server closed the connection",  # revoked in the middle of a query
 )
 ORDERS = {"path": "database/creds/orders-read", "type": "Lease"}
@@ -73,7 +74,10 @@ def works(plane: Plane, secret: Secret) -> bool:
     """Whether PostgreSQL lets the login in, and lets it stay."""
     try:
         return rows(plane, secret) == 3
-    except psycopg.errors.AdminShutdown:  # revoked just now: its sessions are ended, too
+    except (
+        psycopg.errors.AdminShutdown,  # revoked just now: its sessions are ended, too
+        psycopg.errors.InsufficientPrivilege,  # let in just before its rights were taken
+    ):
         return False
     except psycopg.OperationalError as refused:
         if any(end in str(refused) for end in ENDS_OF_A_LOGIN):

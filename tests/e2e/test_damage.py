@@ -80,8 +80,11 @@ def test_a_login_that_was_revoked_at_vault_is_issued_anew(deployment: Deployment
     assert not works(deployment.plane, claimed.secret)
     fresh = wait_generation(deployment, claimed.connection, 2)
     assert works(deployment.plane, the_secret(deployment, fresh))
-    reasons = [each["data"]["reason"] for each in operator.audit(claimed.connection)]
-    assert "GoneEarly" in reasons
+    wait_until(
+        lambda: "GoneEarly" in [each["data"]["reason"] for each in operator.audit(claimed.connection)],
+        15,
+        "the early end is recorded",
+    )
 
 
 def test_a_stripped_finalizer_does_not_save_a_credential(deployment: Deployment, operator: Operator) -> None:

@@ -135,7 +135,7 @@ def test_an_object_from_a_backup_without_status_is_never_new(
     )
     fresh = deployment.wait_for(restored, "Active")
     assert generations(fresh) == {2: EntryState.CURRENT}
-    assert [each for each in operator.audit(fresh) if each["data"]["action"] == "abandon"]
+    operator.wait_audit(fresh, "abandon")
 
 
 def test_a_foreign_secret_is_refused_before_anything_is_minted(

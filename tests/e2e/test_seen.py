@@ -78,7 +78,11 @@ def test_metrics_follow_the_fleet(deployment: Deployment, operator: Operator) ->
     assert operator.metric("leasehold_connection_ledger_entries", **labels) == 1
     before = operator.metric("leasehold_revocations_total", outcome="verified")
     deployment.plane.kubectl("delete", "mcpconnection", "agent-server", f"--namespace={claimed.namespace}")
-    assert operator.metric("leasehold_revocations_total", outcome="verified") > before
+    wait_until(
+        lambda: operator.metric("leasehold_revocations_total", outcome="verified") > before,
+        10,
+        "the revocation is counted",
+    )
     wait_until(lambda: labels["namespace"] not in operator.get("/metrics")[1], 10, "the series go")
     assert operator.metric("leasehold_leader") == 1
 
@@ -90,7 +94,7 @@ def test_every_audit_line_of_a_life_fits_the_published_schema(
     deployment.plane.kubectl("delete", "mcpconnection", "agent-server", f"--namespace={claimed.namespace}")
     schema = json.loads((ROOT / "docs/reference/audit.schema.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)
-    records = operator.audit(claimed.connection)
+    records = operator.wait_audit(claimed.connection, "delete")
     for record in records:
         validator.validate(record)
     steps = [(each["data"]["action"], each["data"]["phase"]) for each in records]

@@ -139,8 +139,7 @@ def test_an_answer_that_does_not_fit_its_type_is_revoked_and_reported(
     assert "no lease came" in message(refused)
     assert condition(refused, "Stalled")["status"] == "True"
     assert deployment.secret(namespace) is None
-    intents = [each for each in operator.audit(connection) if each["type"].endswith("mint.intent")]
-    assert intents
+    operator.wait_audit(connection, "mint", "intent")
 
 
 def test_a_one_time_password_has_a_lease(deployment: Deployment, operator: Operator) -> None:
@@ -169,8 +168,11 @@ def test_a_static_secret_is_handed_out_and_said_to_have_no_end(
     assert server is not None
     assert server.revocability == "not revocable and without an end"
     delete(deployment, claimed.namespace)
-    endings = [each["data"]["reason"] for each in operator.audit(claimed.connection)]
-    assert "NotRevocable" in endings
+    wait_until(
+        lambda: "NotRevocable" in [each["data"]["reason"] for each in operator.audit(claimed.connection)],
+        15,
+        "that it was not revoked is recorded",
+    )
 
 
 def test_a_store_with_kubernetes_auth_mints_as_well(deployment: Deployment, operator: Operator) -> None:

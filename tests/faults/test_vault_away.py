@@ -101,7 +101,8 @@ def test_the_escape_releases_a_connection_whose_vault_never_comes_back(
         deployment.wait_gone(claimed.connection, 60)
     finally:
         own_plane.vault.start()
-    [record] = [each for each in operator.audit(claimed.connection) if each["data"]["action"] == "abandon"]
+    records = operator.wait_audit(claimed.connection, "abandon")
+    [record] = [each for each in records if each["data"]["action"] == "abandon"]
     assert "INC-4" in record["data"]["message"]
     wait_until(lambda: works(own_plane, claimed.secret), 20, "what was given up is alive, as was said")
     deployment.vault.write("sys/leases/revoke-prefix/database/creds/orders-read")
