@@ -144,7 +144,7 @@ class Cluster(Protocol):
         ...
 
     async def replace_exposure(self, exposure: MCPAgentExposure) -> MCPAgentExposure:
-        """Write `exposure.spec` as it is, only onto exactly this uid and resourceVersion. Raises as `put_status`."""
+        """Write it only onto exactly this uid and resourceVersion. Raises as `put_status`."""
         ...
 
     async def delete_exposure(self, exposure: MCPAgentExposure) -> None:
@@ -395,4 +395,12 @@ class Metrics(Protocol):
 
     def connection_gone(self, key: str) -> None:
         """A connection is no more."""
+        ...
+
+    def agent(self, exposure: MCPAgentExposure) -> None:
+        """What an agent has now."""
+        ...
+
+    def agent_gone(self, key: str) -> None:
+        """An agent, as namespace/name, has no exposure any more."""
         ...

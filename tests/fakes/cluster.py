@@ -279,9 +279,7 @@ class FakeCluster:
             if key_of(exposure) in self.objects:
                 raise Conflict("the name is taken")
             uid, created = self.new_uid(), self._now()
-            return self.store(
-                with_metadata(exposure, uid=uid, creation_timestamp=created, generation=1)
-            )
+            return self.store(with_metadata(exposure, uid=uid, creation_timestamp=created, generation=1))
 
     async def replace_exposure(self, exposure: MCPAgentExposure) -> MCPAgentExposure:
         with self._called("replace_exposure"):

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from leasehold.adapters.cluster_clock import ServerClock
 from leasehold.adapters.cluster_evidence import EvidenceCalls
+from leasehold.adapters.cluster_exposures import ExposureCalls
 from leasehold.adapters.cluster_faults import done, is_absent, kind_is_not_installed
 from leasehold.adapters.cluster_heartbeat import heartbeat_call, heartbeat_of
 from leasehold.adapters.cluster_http import METADATA_ONLY, Call, Observe, Transport
@@ -34,7 +35,14 @@ MAX_NOTE_LENGTH = 1024
 
 
 class KubernetesCluster(
-    ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls, WorkloadCalls, EvidenceCalls
+    ObjectCalls,
+    SecretCalls,
+    SnapshotCalls,
+    PersonCalls,
+    InspectionCalls,
+    WorkloadCalls,
+    EvidenceCalls,
+    ExposureCalls,
 ):
     """One API server, and its clock. With `namespaces`, lists are of these alone."""
 

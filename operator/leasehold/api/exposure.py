@@ -13,7 +13,7 @@ from leasehold.api.profile import Capability, CredentialType, RiskTier, Transpor
 from leasehold.api.reasons import Reason
 from leasehold.api.rules import SET, Immutable, ListType
 
-MAX_CONNECTIONS = 256
+MAX_CONNECTIONS = 128
 MAX_PROFILES = 128
 MAX_SCOPES = 256
 MAX_DATA_CLASSES = 128
@@ -36,6 +36,8 @@ class AgentConnection(ApiModel):
     """When it was created."""
     denied_by: Reason | None = None
     """The reason of its Ready condition while that denies it; absent while it does not."""
+    approved_time: Time | None = None
+    """When somebody approved it last."""
     rejection: ReviewRecord | None = None
     """Who said no to it, until somebody approves it anew."""
     holds: Annotated[tuple[Hold, ...], Field(max_length=MAX_HOLDS), ListType("map", ("uid",))] = ()
@@ -59,6 +61,8 @@ class FormerConnection(ApiModel):
     """Why it ended: what had denied it, or Deleted."""
     last_generation: Count | None = None
     """The newest of its credentials; 0: it had none. Absent where its end was not seen."""
+    approved_time: Time | None = None
+    """When somebody approved it last."""
     rejection: ReviewRecord | None = None
     """Who had said no to it."""
     holds: Annotated[tuple[Hold, ...], Field(max_length=MAX_HOLDS), ListType("map", ("uid",))] = ()
@@ -155,8 +159,8 @@ class MCPAgentExposureSpec(ApiModel):
     former: Annotated[
         tuple[FormerConnection, ...], Field(max_length=MAX_FORMER), ListType("map", ("uid",))
     ] = ()
-    """The connections that it had, the newest end first, for 400 days; what is left of a rejection or a revocation
-    stays longest."""
+    """The connections that it had, the newest end first, for 400 days; those that a rejection or a revocation has
+    left something on stay, and are the last to give way where there are too many."""
 
 
 class MCPAgentExposure(Resource):

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     POLICY_UNREADABLE = "PolicyUnreadable"
     SECRET_CONFLICT = "SecretConflict"  # noqa: S105
     LEDGER_LOST = "LedgerLost"
+    RECREATED = "Recreated"
     LEDGER_FULL = "LedgerFull"
     STORE_UNAVAILABLE = "StoreUnavailable"
     PENDING = "Pending"

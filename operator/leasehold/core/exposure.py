@@ -59,7 +59,7 @@ def exposure_of(
     spec = MCPAgentExposureSpec(
         agent=agent,
         connection_count=len(there),
-        connections=tuple(_listed(member.connection, now) for member in there[:MAX_CONNECTIONS]),
+        connections=tuple(listed(member.connection, now) for member in there[:MAX_CONNECTIONS]),
         profiles=tuple(_reached(profile) for profile in profiles[:MAX_PROFILES]),
         scopes=_sorted((scope for each in profiles for scope in each.spec.scopes), MAX_SCOPES),
         capabilities=tuple(sorted({each for profile in profiles for each in capabilities_of(profile)})),
@@ -78,33 +78,11 @@ def exposure_of(
 
 def ended(connection: MCPConnection, now: datetime) -> FormerConnection:
     """What is left of a connection of which nothing is alive any more."""
-    return _of_listed(_listed(connection, now), connection.status.last_generation, now)
+    return departed(listed(connection, now), connection.status.last_generation, now)
 
 
-def _former(
-    before: MCPAgentExposure | None,
-    leaving: Sequence[FormerConnection],
-    present: set[str],
-    now: datetime,
-) -> tuple[FormerConnection, ...]:
-    """Those that left in order, and those that were listed once and are not there: nobody told how they went."""
-    known = {each.uid: each for each in (before.spec.former if before is not None else ())}
-    known |= {each.uid: each for each in leaving}
-    for listed in before.spec.connections if before is not None else ():
-        if listed.uid not in present and listed.uid not in known:
-            known[listed.uid] = _of_listed(listed, None, now)
-    kept = [each for each in known.values() if each.ended_time > now - KEPT]
-    dearest = sorted(
-        kept, key=lambda each: (not _is_denied_still(each), -each.ended_time.timestamp(), each.uid)
-    )
-    return tuple(sorted(dearest[:MAX_FORMER], key=lambda each: (-each.ended_time.timestamp(), each.uid)))
-
-
-def _is_denied_still(former: FormerConnection) -> bool:
-    return former.rejection is not None or bool(former.holds)
-
-
-def _of_listed(listed: AgentConnection, last_generation: int | None, now: datetime) -> FormerConnection:
+def departed(listed: AgentConnection, last_generation: int | None, now: datetime) -> FormerConnection:
+    """A connection that was listed once and is not there; without `last_generation`, nobody saw how it went."""
     return FormerConnection(
         name=listed.name,
         uid=listed.uid,
@@ -113,12 +91,50 @@ def _of_listed(listed: AgentConnection, last_generation: int | None, now: dateti
         ended_time=whole_seconds(now),
         reason=listed.denied_by or Reason.DELETED,
         last_generation=last_generation,
+        approved_time=listed.approved_time,
         rejection=listed.rejection,
         holds=listed.holds,
     )
 
 
-def _listed(connection: MCPConnection, now: datetime) -> AgentConnection:
+def _former(
+    before: MCPAgentExposure | None,
+    leaving: Sequence[FormerConnection],
+    present: set[str],
+    now: datetime,
+) -> tuple[FormerConnection, ...]:
+    """Those on record, whose end was written down first; those that leave; and those that were listed once and are
+    not there: nobody told how they went."""
+    known = {each.uid: each for each in leaving}
+    if before is not None:
+        known |= {each.uid: each for each in before.spec.former}
+        for one in before.spec.connections:
+            if one.uid not in present and one.uid not in known:
+                known[one.uid] = departed(one, None, now)
+    kept = [each for each in known.values() if _is_denied_still(each) or each.ended_time > now - KEPT]
+    newest_denied = {each.profile: each.uid for each in sorted(kept, key=_end_of) if _is_denied_still(each)}
+    heirs = set(newest_denied.values())
+    dearest = sorted(
+        kept,
+        key=lambda each: (each.uid not in heirs, not _is_denied_still(each), *_newest_end_first(each)),
+    )
+    return tuple(sorted(dearest[:MAX_FORMER], key=_newest_end_first))
+
+
+def _end_of(former: FormerConnection) -> tuple[datetime, str]:
+    return former.ended_time, former.uid
+
+
+def _newest_end_first(former: FormerConnection) -> tuple[float, str]:
+    return -former.ended_time.timestamp(), former.uid
+
+
+def _is_denied_still(former: FormerConnection) -> bool:
+    return former.rejection is not None or bool(former.holds)
+
+
+def listed(connection: MCPConnection, now: datetime) -> AgentConnection:
+    """A connection as the exposure of its agent has it."""
     metadata, status = connection.metadata, connection.status
     return AgentConnection(
         name=metadata.name,
@@ -126,6 +142,7 @@ def _listed(connection: MCPConnection, now: datetime) -> AgentConnection:
         profile=connection.spec.profile,
         created_time=metadata.creation_timestamp or whole_seconds(now),
         denied_by=_denial_of(connection),
+        approved_time=status.approval.time if status.approval is not None else None,
         rejection=status.rejection,
         holds=status.holds,
     )

@@ -20,8 +20,10 @@ from prometheus_client import (
 )
 
 from leasehold.api.connection import MCPConnection
+from leasehold.api.exposure import MCPAgentExposure
 from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
+from leasehold.telemetry.agents import AgentMetrics
 from leasehold.telemetry.fleet import FleetMetrics
 
 REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0)
@@ -43,6 +45,7 @@ class Telemetry:
         resync_seconds: float = 300.0,
     ) -> None:
         self.fleet = fleet
+        self._agents = AgentMetrics()
         self._monotonic = monotonic
         self._registry = CollectorRegistry()
         disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each, which nobody reads
@@ -310,6 +313,14 @@ class Telemetry:
         """The connection `namespace/name` is no more."""
         self.fleet.forget(key)
 
+    def agent(self, exposure: MCPAgentExposure) -> None:
+        """This is what an agent has now."""
+        self._agents.update(exposure)
+
+    def agent_gone(self, key: str) -> None:
+        """The agent `namespace/name` has no exposure any more."""
+        self._agents.forget(key)
+
     def event_dropped(self, why: str) -> None:
         """A Kubernetes Event was not sent."""
         self._events_dropped.labels(why).inc()
@@ -320,7 +331,7 @@ class Telemetry:
 
     def render(self) -> bytes:
         """The exposition text of everything; safe to call from any thread."""
-        return generate_latest(self._registry) + self.fleet.render().encode()
+        return generate_latest(self._registry) + (self.fleet.render() + self._agents.render()).encode()
 
     def _growing(self, age_seconds: float) -> Callable[[], float]:
         since = self._monotonic() - age_seconds
