@@ -58,7 +58,11 @@ def left(number: int, minutes: int = 0, **status: Any) -> FormerConnection:
 
 def test_the_union_is_over_all_that_is_not_denied() -> None:
     mail = server(
-        "mail", scopes=["mail:send"], dataClasses=["personal"], capabilities=["WritesOutside"], riskTier="High"
+        "mail",
+        scopes=["mail:send"],
+        dataClasses=["personal"],
+        capabilities=["WritesOutside"],
+        riskTier="High",
     )
     wiki = server(
         "wiki", scopes=["wiki:read"], capabilities=["ReadsPrivateData"], riskTier="Low", credential=False
