@@ -148,9 +148,9 @@ class Cluster(Protocol):
         ...
 
     async def delete_exposure(self, exposure: MCPAgentExposure) -> None:
-        """Delete exactly this version; gone, or another one of that name, is done.
+        """Delete exactly this version; gone is done.
 
-        :raises Conflict: it has another version by now
+        :raises Conflict: it has another version by now, or another one has its name
         """
         ...
 

@@ -289,10 +289,11 @@ class FakeCluster:
 
     async def delete_exposure(self, exposure: MCPAgentExposure) -> None:
         with self._called("delete_exposure"):
-            try:
-                held = self._held(exposure)
-            except Vanished:
+            held = self.objects.get(key_of(exposure))
+            if held is None:
                 return
+            if held.metadata.resource_version != exposure.metadata.resource_version:
+                raise Conflict(f"{exposure.key} has changed")
             del self.objects[key_of(held)]
 
     async def create_snapshot(self, snapshot: MCPToolSnapshot) -> None:

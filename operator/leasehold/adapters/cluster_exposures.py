@@ -1,10 +1,10 @@
 """Exposures: written whole, onto exactly the version that was read, for they remember what nothing else does."""
 
-from leasehold.adapters.cluster_faults import done, fault_of, is_absent, namespace_is_going
+from leasehold.adapters.cluster_faults import done, is_absent, namespace_is_going
 from leasehold.adapters.cluster_http import Call, Transport
 from leasehold.adapters.cluster_objects import UID_MISMATCH, identity_of, parsed, path_of
 from leasehold.api.exposure import MCPAgentExposure
-from leasehold.core.faults import Conflict, Vanished
+from leasehold.core.faults import Vanished
 
 
 class ExposureCalls:
@@ -56,9 +56,5 @@ class ExposureCalls:
             },
         )
         answer = await self._transport.send(call)
-        if answer.ok or is_absent(answer):
-            return
-        fault = fault_of(call, answer)
-        if isinstance(fault, Conflict) and UID_MISMATCH in str(answer.json().get("message")):
-            return
-        raise fault
+        if not is_absent(answer):
+            done(call, answer)
