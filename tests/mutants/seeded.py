@@ -465,6 +465,13 @@ MUTANTS = (
         ("tests/core/test_import_discretion.py", "within_one_run"),
     ),
     Mutant(
+        "import: profiles that may not be listed make everything a shadow",
+        "operator/leasehold/core/import_registered.py",
+        "            self._registered.are_all_profiles\n            and (",
+        "            (",
+        ("tests/core/test_import_registered.py", "neither_for_registered_nor_for_a_shadow"),
+    ),
+    Mutant(
         "command line: breakglass goes on although the target was not typed",
         "operator/leasehold/cli/breakglass.py",
         "    if typed.strip() != word:",
