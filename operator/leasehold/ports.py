@@ -17,6 +17,7 @@ from leasehold.core.facts import (
     AccessorRevocation,
     EventType,
     Heartbeat,
+    LabelledHeartbeat,
     LeaseFacts,
     Login,
     MintAnswer,
@@ -89,6 +90,10 @@ class Cluster(Protocol):
 
         :raises NeedsPerson: the operator's own RBAC does not allow it, or its renewTime cannot be read
         """
+        ...
+
+    async def list_heartbeats(self) -> tuple[LabelledHeartbeat, ...]:
+        """All Leases with the label of a heartbeat, in the namespaces that are looked after."""
         ...
 
     async def request_token(
@@ -367,6 +372,11 @@ class Metrics(Protocol):
 
     def asked_for_use(self, source: str, outcome: str) -> None:
         """A source of evidence of use was read: `ok`, `absent`, or why it could not be."""
+        ...
+
+    def looked_for_shadows(self, outcome: str, found: Mapping[str, tuple[int, datetime]]) -> None:
+        """Heartbeats were listed (`ok`), or were not, by why: how many shadows each namespace has, and when the
+        newest of them was renewed."""
         ...
 
     def owner_directory_read(self, outcome: str) -> None:

@@ -43,6 +43,7 @@ from leasehold.engine.revoke import Revoker
 from leasehold.engine.runtime import Engine
 from leasehold.engine.secrets import Secrets
 from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
+from leasehold.engine.shadows import ShadowWatch
 from leasehold.engine.snapshots import Snapshots
 from leasehold.engine.surfaces import Surfaces
 from leasehold.engine.usage import FleetUsage, UseWatch
@@ -164,6 +165,7 @@ def build_engine(
         ),
         fleet_usage,
         owners,
+        ShadowWatch(cluster, inventory, clock, events, metrics),
     )
     return engine
 

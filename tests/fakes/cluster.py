@@ -19,6 +19,7 @@ from leasehold.api.snapshot import MCPToolSnapshot
 from leasehold.core.facts import (
     EventType,
     Heartbeat,
+    LabelledHeartbeat,
     RevocationFact,
     SecretContent,
     SecretMeta,
@@ -99,6 +100,8 @@ class FakeCluster:
         self.service_accounts: dict[tuple[str, str], str] = {}
         self.heartbeats: dict[tuple[str, str], datetime | None] = {}
         """The Leases of that name, by when they were renewed."""
+        self.labelled: dict[tuple[str, str], LabelledHeartbeat] = {}
+        """Those of them that have the label of a heartbeat."""
         self.secrets: dict[tuple[str, str], FakeSecret] = {}
         self.unreadable_revocations: list[RevocationFact] = []
         self.events: list[FakeEvent] = []
@@ -178,6 +181,10 @@ class FakeCluster:
         with self._called("heartbeat"):
             known = (namespace, name) in self.heartbeats
             return Heartbeat(self.heartbeats[namespace, name]) if known else None
+
+    async def list_heartbeats(self) -> tuple[LabelledHeartbeat, ...]:
+        with self._called("list_heartbeats"):
+            return tuple(self.labelled.values())
 
     async def request_token(
         self, namespace: str, name: str, audience: str, seconds: int

@@ -395,6 +395,23 @@ MUTANTS = (
         ("tests/engine/test_use_watch.py", "an_approval_brings_it_back"),
     ),
     Mutant(
+        "shadows: what a URL carries of a credential is shown",
+        "operator/leasehold/core/shadow.py",
+        'return read_url(url).text.partition("?")[0]',
+        "return url",
+        ("tests/core/test_shadow.py", "without_anything_of_a_credential"),
+    ),
+    Mutant(
+        "shadows: a list that failed says that there are none, and what was told is told again",
+        ENGINE + "shadows.py",
+        """            log.warning("heartbeats could not be listed", reason=fault.reason, why=fault.message)
+            return
+""",
+        """            heartbeats = ()
+""",
+        ("tests/engine/test_shadow_watch.py", "look_that_fails"),
+    ),
+    Mutant(
         "owners: a directory that is not believed says that somebody has left",
         "operator/leasehold/core/owners.py",
         "return None if self.doubt is not None else folded(user) in self.active",

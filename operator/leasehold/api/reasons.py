@@ -60,6 +60,9 @@ class Reason(StrEnum):
     IN_USE = "InUse"
     NOT_IN_USE = "NotInUse"
 
+    # what is in use and not registered
+    SHADOW = "Shadow"
+
     # access policies
     POLICY_SATISFIED = "PolicySatisfied"
     POLICY_REMOVED = "PolicyRemoved"

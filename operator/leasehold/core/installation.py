@@ -74,7 +74,7 @@ def operator_rights(lease: str) -> tuple[Right, ...]:
         *_rights(("create", "patch", "delete"), "", ("secrets",), Scope.TEAMS),
         *_rights(("create",), "", ("serviceaccounts/token",), Scope.TEAMS),
         *_rights(("get",), "", ("serviceaccounts",), Scope.TEAMS),
-        *_rights(("get",), "coordination.k8s.io", ("leases",), Scope.TEAMS),
+        *_rights(("get", "list"), "coordination.k8s.io", ("leases",), Scope.TEAMS),
         *_rights(("create",), "events.k8s.io", ("events",), Scope.TEAMS),
         *_rights(("get", "update"), "coordination.k8s.io", ("leases",), Scope.HOME, lease),
         *_rights(("create",), "coordination.k8s.io", ("leases",), Scope.HOME),

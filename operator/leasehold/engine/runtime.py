@@ -33,6 +33,7 @@ from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.registrations import Registrations
 from leasehold.engine.reviews import Reviews
 from leasehold.engine.revoke import Revoker
+from leasehold.engine.shadows import ShadowWatch
 from leasehold.engine.usage import FleetUsage
 from leasehold.ports import Clock, Cluster, Metrics
 
@@ -96,6 +97,7 @@ class Engine:
         self._prober: Prober | None = None
         self._usage: FleetUsage | None = None
         self._owners: OwnerBook | None = None
+        self._shadows: ShadowWatch | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._loops: list[asyncio.Task[None]] = []
         self._telling: asyncio.Task[None] | None = None
@@ -116,11 +118,12 @@ class Engine:
         prober: Prober,
         usage: FleetUsage,
         owners: OwnerBook,
+        shadows: ShadowWatch,
     ) -> None:
-        """Stores and profiles, reviews, the surfaces of servers, the fleet's use, and its owners are looked after
-        by these."""
+        """Stores and profiles, reviews, the surfaces of servers, the fleet's use, its owners, and what is in use
+        without being part of it are looked after by these."""
         self._registrations, self._reviews, self._prober = registrations, reviews, prober
-        self._usage, self._owners = usage, owners
+        self._usage, self._owners, self._shadows = usage, owners, shadows
 
     def requeue(self, key: str) -> None:
         """A connection is to be looked at, if there is one of that name."""
@@ -400,6 +403,8 @@ class Engine:
 
     async def _compare_for_ever(self) -> None:
         while True:
+            if self._shadows is not None:
+                await self._shadows.look()
             await asyncio.sleep(self._resync_seconds)
             try:
                 await self._compare()

@@ -55,6 +55,7 @@ class Telemetry:
         self._define_breakglass()
         self._define_probes()
         self._define_use()
+        self._define_shadows()
         self._define_owners()
         self._define_requests()
         self._define_stores()
@@ -126,6 +127,21 @@ class Telemetry:
             "Reads of sources of evidence of use, by how they ended.",
             "source",
             "outcome",
+        )
+
+    def _define_shadows(self) -> None:
+        self._shadow_looks = self._counter(
+            "leasehold_shadow_looks", "Lists of heartbeats, by how they ended.", "outcome"
+        )
+        self._shadows = self._gauge(
+            "leasehold_shadow_connections",
+            "Heartbeats of connections that nobody has registered, or that name another server.",
+            "namespace",
+        )
+        self._shadow_time = self._gauge(
+            "leasehold_shadow_last_seen_timestamp_seconds",
+            "When the newest of these heartbeats was renewed.",
+            "namespace",
         )
 
     def _define_owners(self) -> None:
@@ -245,6 +261,15 @@ class Telemetry:
     def asked_for_use(self, source: str, outcome: str) -> None:
         """One read of a source of evidence of use is over."""
         self._use_polls.labels(source, outcome).inc()
+
+    def looked_for_shadows(self, outcome: str, found: Mapping[str, tuple[int, datetime]]) -> None:
+        """One look for shadows is over; what is not found any more has no series."""
+        self._shadow_looks.labels(outcome).inc()
+        self._shadows.clear()
+        self._shadow_time.clear()
+        for namespace, (count, newest) in found.items():
+            self._shadows.labels(namespace).set(count)
+            self._shadow_time.labels(namespace).set(newest.timestamp())
 
     def owner_directory_read(self, outcome: str) -> None:
         """One read of the owner directory is over."""
