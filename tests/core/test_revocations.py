@@ -140,7 +140,7 @@ def test_a_drill_runs_out() -> None:
 def test_whoever_is_held_does_not_escape_by_leaving_the_target() -> None:
     elsewhere = the_fact_of(a_revocation(target={"team": "another"}))
     assert not denying((elsewhere,), the_connection(), PROFILE, NOON)
-    assert denying((elsewhere,), the_connection((a_hold(),)), URL, NOON)
+    assert denying((elsewhere,), the_connection((a_hold(),)), PROFILE, NOON)
     assert denying((elsewhere,), the_connection(), PROFILE, NOON, frozenset({"uid-of-breakglass"}))
 
 
