@@ -153,6 +153,20 @@ MUTANTS = (
         ("tests/engine/test_breakglass.py", "leaving_the_target"),
     ),
     Mutant(
+        "breakglass: a profile that is deleted frees whom its vendor means",
+        "operator/leasehold/core/project.py",
+        "    if o.profile is None:\n        return o.connection.status.server\n",
+        "    if o.profile is None:\n        return None\n",
+        ("tests/engine/test_breakglass.py", "profile_was_deleted"),
+    ),
+    Mutant(
+        "breakglass: the vendor that a connection remembers does not count",
+        "operator/leasehold/core/revocations.py",
+        "all(server.vendor != target.vendor for server in servers)",
+        "(profile is None or profile.spec.vendor != target.vendor)",
+        ("tests/engine/test_breakglass.py", "profile_was_deleted"),
+    ),
+    Mutant(
         "breakglass: whom it matched is not written down before the first stroke",
         ENGINE + "breakglass.py",
         "        await self._reports.record(revocation, len(matched))\n",

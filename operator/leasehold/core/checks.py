@@ -66,7 +66,7 @@ def connection_is_revoked(o: Observation) -> Finding | None:
             Reason.REVOKED,
             f"revocation {unreadable.name} cannot be read by this version, so it denies everything; see its spec",
         )
-    denying = revocations.denying(o.revocations, o.connection, o.registered_url, o.now, o.matched_by)
+    denying = revocations.denying(o.revocations, o.connection, o.profile, o.now, o.matched_by)
     if not denying:
         return None
     first = denying[0]

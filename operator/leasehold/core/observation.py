@@ -80,11 +80,6 @@ class Observation:
     owner_look: OwnerLook | None = None
     """What the owner directory says of its people; None: it was not read yet, which decides nothing."""
 
-    @property
-    def registered_url(self) -> str | None:
-        """Where the profile says that the server is."""
-        return self.profile.spec.url if self.profile else None
-
     @cached_property
     def holds(self) -> tuple[Hold, ...]:
         """What revocations leave on the connection, as of now."""
@@ -92,7 +87,7 @@ class Observation:
         return holds_now(
             self.revocations,
             self.connection,
-            self.registered_url,
+            self.profile,
             self.now,
             self.matched_by,
             approved_time=approval.time if approval is not None else None,
