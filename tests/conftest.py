@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from controlplane import Plane, open_plane
 from controlplane.cache import say
@@ -16,6 +17,9 @@ LONG_FIRST: Final = ("crash", "replicas", "demo", "breakglass", "faults", "chart
 workers without work."""
 ONE_OPERATOR: Final = "e2e"
 """Its files share an operator, which is started anew wherever another directory's file comes in between."""
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,7 +18,9 @@ from leasehold.api.profile import MCPServerProfile
 from leasehold.api.store import MCPCredentialStore
 
 against_a_server = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.KIND)
 

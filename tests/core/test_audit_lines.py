@@ -121,7 +121,11 @@ def test_tampering_shows(whole: bytes, act: Callable[[bytes], bytes], expected: 
     assert sorted(found({"a": act(whole)})) == sorted(expected)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+    deadline=None,
+)
 @given(number=st.integers(0, 10), data=st.data())
 def test_any_changed_letter_in_any_line_but_the_last_shows(
     whole: bytes, number: int, data: st.DataObject

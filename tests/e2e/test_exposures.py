@@ -10,6 +10,7 @@ from commands import Commands, door, write_contexts
 from controlplane.waiting import wait_until
 from deployment import Deployment, Operator
 from e2e.claims import Claim, claim, generations, message, the_secret, works
+from e2e.test_policies import policed
 from e2e.test_reviews import say
 from leasehold.api.connection import EntryState
 from leasehold.api.exposure import MCPAgentExposureSpec
@@ -67,6 +68,33 @@ def test_an_agent_is_one_surface_for_whoever_looks(
     assert before is not None
     assert after is not None
     assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+def test_what_an_agent_can_do_with_all_of_it_is_judged_and_said(
+    deployment: Deployment, operator: Operator
+) -> None:
+    claimed = claim(deployment)
+    trifecta = {"capabilities": ["ReadsPrivateData", "TakesUntrustedContent", "WritesOutside"]}
+    labels = {"namespace": claimed.namespace, "agent": "agent"}
+    name = f"for-{claimed.namespace}"
+    with policed(deployment, name, claimed.namespace, forbiddenCombinations=[trifecta], effect="Warn"):
+        warned = deployment.wait_for(claimed.connection, "PolicyViolated", 30, status="True")
+        assert "which states no capabilities" in message(warned)
+        wait_until(
+            lambda: [each.policy for each in wait_exposure(deployment, claimed, 1).forbidden] == [name],
+            20,
+            "the exposure names the policy",
+        )
+        wait_until(
+            lambda: operator.metric("leasehold_agent_forbidden_combinations", **labels) == 1,
+            15,
+            "it is counted",
+        )
+    wait_until(
+        lambda: not wait_exposure(deployment, claimed, 1).forbidden,
+        20,
+        "a policy that is gone forbids nothing",
+    )
 
 
 def test_a_connection_created_anew_waits_until_a_person_has_looked(

@@ -531,6 +531,27 @@ MUTANTS = (
         ("tests/engine/test_elector.py", "leaves_word_of_its_last_audit_record"),
     ),
     Mutant(
+        "exposure: a connection goes before its end is on record",
+        ENGINE + "reconcile.py",
+        "                await self._exposures.leave(work.as_it_will_be)\n",
+        "",
+        ("tests/engine/test_exposures.py", "on_record_before"),
+    ),
+    Mutant(
+        "exposure: a rejection goes with its connection",
+        "operator/leasehold/core/former.py",
+        "        if each.rejection is not None\n",
+        "        if False and each.rejection is not None\n",
+        ("tests/engine/test_exposures.py", "rejection_outlives"),
+    ),
+    Mutant(
+        "exposure: an end that nobody saw needs no approval",
+        "operator/leasehold/core/former.py",
+        "        and each.last_generation != 0\n",
+        "        and each.last_generation\n",
+        ("tests/core/test_former.py", "looked_at_anew"),
+    ),
+    Mutant(
         "command line: a revocation whose answer was lost is given up",
         "operator/leasehold/cli/breakglass_clusters.py",
         "            if there is None or there.spec != wanted.spec:",

@@ -245,15 +245,19 @@ class Inventory:
             self._left.pop(agent, None)
 
     def predecessors(self, connection: MCPConnection, now: datetime) -> tuple[Predecessor, ...]:
-        """Other connections of the same agent to the same server: those that are there, and those that were."""
-        agent = agent_of(connection)
+        """Other connections of the same agent to the same server: those that are there, and those that were. None
+        once it has minted, for then they do not matter to it any more."""
+        if connection.status.last_generation:
+            return ()
+        agent, profile = agent_of(connection), connection.spec.profile
+        everybody = list(self._connections(sorted(self._by_agent[agent])))
+        there = {each.metadata.uid for each in everybody} | {connection.metadata.uid}
         others = [
             listed(each, now)
-            for each in self._connections(sorted(self._by_agent[agent]))
-            if each.metadata.uid != connection.metadata.uid
+            for each in everybody
+            if each.spec.profile == profile and each.metadata.uid != connection.metadata.uid
         ]
         exposure = self.exposures.get("/".join(agent))
-        there = {each.uid for each in others} | {connection.metadata.uid}
         former = list(self.leaving(agent))
         if exposure is not None:
             former += exposure.spec.former
@@ -261,8 +265,7 @@ class Inventory:
             former += [
                 departed(each, None, now) for each in exposure.spec.connections if each.uid not in there
             ]
-        everybody: tuple[Predecessor, ...] = (*others, *former)
-        return tuple(each for each in everybody if each.profile == connection.spec.profile)
+        return (*others, *(each for each in former if each.profile == profile))
 
     def unreadable_exposure(self, connection: MCPConnection) -> str | None:
         """The exposure of its agent, where this version cannot read it: nobody knows what was before."""
