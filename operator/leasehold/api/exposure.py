@@ -20,7 +20,7 @@ MAX_DATA_CLASSES = 128
 MAX_FORBIDDEN = 32
 MAX_FORMER = 64
 
-Count = Annotated[Integer, Field(ge=0)]
+Count = Annotated[Integer, Field(ge=0, le=2_147_483_647)]
 
 
 class AgentConnection(ApiModel):
@@ -118,7 +118,7 @@ class MCPAgentExposureSpec(ApiModel):
     """What the agent can reach now, and what it could reach before. What is denied at the moment is among the
     connections, and not in the unions."""
 
-    agent: Annotated[DNSSubdomain, Immutable("each agent has an exposure of its own, which has its name")]
+    agent: Annotated[DNSSubdomain, Immutable("leave it, for each agent has an exposure of its own")]
     """The agent, as its connections name it in spec.agent.name."""
     connection_count: Count = 0
     """How many connections it has; of very many, the youngest are not listed."""
