@@ -187,6 +187,14 @@ def _use() -> list[Panel]:
             "bottomk(50, 1000 * leasehold_connection_last_use_timestamp_seconds{@own})",
             "Last use",
         ),
+        listing(
+            "In use and not registered",
+            """Labelled heartbeats by namespace that no connection stands for, or that name another server than
+            their connection's; `leasehold list --shadow` names them. Team and profile are not considered.""",
+            COUNT,
+            "max by (namespace) (leasehold_shadow_connections{@here}) > 0",
+            "Shadow connections",
+        ),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
+from leasehold.api.exposure import MCPAgentExposure
 from leasehold.api.profile import CredentialRecipe, CredentialType
 from leasehold.api.reasons import Reason
 from leasehold.api.snapshot import MCPToolSnapshot
@@ -16,6 +17,7 @@ from leasehold.core.facts import (
     AccessorRevocation,
     EventType,
     Heartbeat,
+    LabelledHeartbeat,
     LeaseFacts,
     Login,
     MintAnswer,
@@ -90,6 +92,10 @@ class Cluster(Protocol):
         """
         ...
 
+    async def list_heartbeats(self) -> tuple[LabelledHeartbeat, ...]:
+        """All Leases with the label of a heartbeat, in the namespaces that are looked after."""
+        ...
+
     async def request_token(
         self, namespace: str, name: str, audience: str, seconds: int
     ) -> ServiceAccountToken:
@@ -134,6 +140,23 @@ class Cluster(Protocol):
 
     async def delete_secret(self, namespace: str, name: str, uid: str) -> None:
         """Delete exactly this Secret; gone, or another one of that name, is done."""
+        ...
+
+    async def create_exposure(self, exposure: MCPAgentExposure) -> MCPAgentExposure:
+        """:raises Conflict: there is one of that name
+        :raises Vanished: its namespace is being deleted, or is gone
+        """
+        ...
+
+    async def replace_exposure(self, exposure: MCPAgentExposure) -> MCPAgentExposure:
+        """Write it only onto exactly this uid and resourceVersion. Raises as `put_status`."""
+        ...
+
+    async def delete_exposure(self, exposure: MCPAgentExposure) -> None:
+        """Delete exactly this version; gone is done.
+
+        :raises Conflict: it has another version by now, or another one has its name
+        """
         ...
 
     async def create_snapshot(self, snapshot: MCPToolSnapshot) -> None:
@@ -351,6 +374,11 @@ class Metrics(Protocol):
         """A source of evidence of use was read: `ok`, `absent`, or why it could not be."""
         ...
 
+    def looked_for_shadows(self, outcome: str, found: Mapping[str, tuple[int, datetime]]) -> None:
+        """Heartbeats were listed (`ok`), or were not, by why: how many shadows each namespace has, and when the
+        newest of them was renewed."""
+        ...
+
     def owner_directory_read(self, outcome: str) -> None:
         """The owner directory was read and believed (`ok`), or not, by why."""
         ...
@@ -377,4 +405,12 @@ class Metrics(Protocol):
 
     def connection_gone(self, key: str) -> None:
         """A connection is no more."""
+        ...
+
+    def agent(self, exposure: MCPAgentExposure) -> None:
+        """What an agent has now."""
+        ...
+
+    def agent_gone(self, key: str) -> None:
+        """An agent, as namespace/name, has no exposure any more."""
         ...

@@ -23,6 +23,7 @@ from leasehold.engine.captures import Captures
 from leasehold.engine.election import Election, Timing
 from leasehold.engine.elector import Elector
 from leasehold.engine.events import EventRecorder
+from leasehold.engine.exposures import Exposures
 from leasehold.engine.fence import Fence
 from leasehold.engine.gather import Gatherer
 from leasehold.engine.inspect import Inspector
@@ -42,6 +43,7 @@ from leasehold.engine.revoke import Revoker
 from leasehold.engine.runtime import Engine
 from leasehold.engine.secrets import Secrets
 from leasehold.engine.service_accounts import Namespaces, ServiceAccounts
+from leasehold.engine.shadows import ShadowWatch
 from leasehold.engine.snapshots import Snapshots
 from leasehold.engine.surfaces import Surfaces
 from leasehold.engine.usage import FleetUsage, UseWatch
@@ -109,6 +111,7 @@ def build_engine(
     minter = Minter(cluster, vault, gatherer, accounts, fence, revoker, reporter)
     published = Secrets(cluster)
     recovery = Recovery(cluster, vault, inventory, revoker, published, reporter)
+    exposures = Exposures(cluster, inventory, clock, metrics)
     reconciler = Reconciler(
         cluster,
         inventory,
@@ -121,6 +124,7 @@ def build_engine(
         recovery,
         reporter,
         uses,
+        exposures,
     )
     engine = Engine(
         cluster,
@@ -141,6 +145,7 @@ def build_engine(
             clock,
             list_seconds=settings.revocation_list_seconds,
         ),
+        exposures,
         workers=settings.workers,
         urgent_workers=max(settings.workers // 4, 1),
         resync_seconds=settings.resync_seconds,
@@ -160,6 +165,7 @@ def build_engine(
         ),
         fleet_usage,
         owners,
+        ShadowWatch(cluster, inventory, clock, events, metrics),
     )
     return engine
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from leasehold.adapters.cluster_heartbeat import KubernetesHeartbeat
+from leasehold.adapters.cluster_heartbeat import Beat, KubernetesHeartbeat
 from leasehold.adapters.cluster_login import Connection
 from leasehold.api.reasons import Reason
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
@@ -25,6 +26,8 @@ class Leases:
         self.answers = list(answers)
         self.verbs: list[str] = []
         self.specs: list[dict[str, Any]] = []
+        self.metadata: list[dict[str, Any]] = []
+        self.beat = Beat("support", "orders", "pod-a", 300)
         self.there = False
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -36,7 +39,9 @@ class Leases:
         elif not self.there:
             return _status(404, "NotFound", name="orders")
         if request.method != "GET":
-            self.specs.append((await request.json())["spec"])
+            body = await request.json()
+            self.specs.append(body["spec"])
+            self.metadata.append(body["metadata"])
         return web.json_response({"metadata": {"name": "orders"}}, headers=DATE)
 
 
@@ -55,7 +60,7 @@ async def beaten(leases: Leases, scenario: Callable[[KubernetesHeartbeat], Await
     await site.start()
     host, port = runner.addresses[0][:2]
     connection = Connection.explicit(f"http://{host}:{port}", "token")
-    heartbeat = KubernetesHeartbeat(connection, "support", "orders", "pod-a")
+    heartbeat = KubernetesHeartbeat(connection, leases.beat)
     try:
         await scenario(heartbeat)
     finally:
@@ -76,6 +81,26 @@ def test_it_is_created_where_there_is_none_and_renewed_from_then_on() -> None:
     beat(leases, times=2)
     assert leases.verbs == ["GET", "PATCH", "POST", "PATCH"]
     assert {spec["holderIdentity"] for spec in leases.specs} == {"pod-a"}
+
+
+def test_it_is_labelled_and_says_how_long_it_lasts_who_uses_it_and_which_server() -> None:
+    leases = Leases()
+    leases.beat = replace(leases.beat, server_url="https://shop.example.com/mcp", agent="shop-bot")
+    beat(leases, times=2)
+    said = {"leasehold.dev/server-url": "https://shop.example.com/mcp", "leasehold.dev/agent": "shop-bot"}
+    assert {spec["leaseDurationSeconds"] for spec in leases.specs} == {300}
+    for metadata in leases.metadata:
+        assert metadata["labels"] == {"leasehold.dev/heartbeat": "true"}
+        assert metadata["annotations"] == said
+
+
+def test_what_is_not_said_any_more_is_taken_from_a_lease_and_not_put_into_a_new_one() -> None:
+    leases = Leases()
+    beat(leases, times=2)
+    created, renewed = leases.metadata
+    assert created["annotations"] == {}
+    assert created["name"] == "orders"
+    assert renewed["annotations"] == {"leasehold.dev/server-url": None, "leasehold.dev/agent": None}
 
 
 def test_the_time_is_the_api_servers_whatever_ours_is() -> None:

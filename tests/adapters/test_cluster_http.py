@@ -2,6 +2,7 @@
 each case needs, over real sockets."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ from leasehold.adapters.cluster import KubernetesCluster
 from leasehold.api.connection import MCPConnection
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
-from leasehold.core.facts import SecretContent
+from leasehold.core.facts import LabelledHeartbeat, SecretContent
 from leasehold.core.faults import Conflict, Fault, NeedsPerson, OutcomeUnknown, TryLater
 from leasehold.core.sealed import Sealed
 from objects import a_connection
@@ -273,6 +274,49 @@ def test_rights_that_are_missing_in_a_namespace_that_stays_are_a_fault() -> None
     server = Server(a_status(403, "Forbidden"), an_answer(200, '{"metadata": {"name": "shop"}}'))
     with pytest.raises(NeedsPerson, match="list mcpconnections shop"):
         listed(server, "shop")
+
+
+def a_page_of_heartbeats(
+    *names: str, following: str = "", renewed: str = "2026-11-20T11:59:00.000000Z"
+) -> str:
+    items = [
+        {
+            "metadata": {"namespace": "support", "name": name, "uid": name},
+            "spec": {"renewTime": renewed, "holderIdentity": "p" * 300},
+        }
+        for name in names
+    ]
+    return an_answer(200, json.dumps({"metadata": {"continue": following}, "items": items}))
+
+
+def heartbeats_listed(server: Server, *namespaces: str) -> tuple[LabelledHeartbeat, ...]:
+    async def listing() -> tuple[LabelledHeartbeat, ...]:
+        async with serving(server, *namespaces) as cluster:
+            return await cluster.list_heartbeats()
+
+    return asyncio.run(listing())
+
+
+def test_labelled_heartbeats_are_listed_page_by_page_and_nothing_else_is() -> None:
+    server = Server(a_page_of_heartbeats("a", following="more"), a_page_of_heartbeats("b"))
+    assert [each.name for each in heartbeats_listed(server)] == ["a", "b"]
+    path = "GET /apis/coordination.k8s.io/v1/leases?labelSelector=leasehold.dev%2Fheartbeat%3Dtrue&limit=500"
+    assert server.requests == [f"{path} HTTP/1.1", f"{path}&continue=more HTTP/1.1"]
+
+
+def test_with_namespaces_the_heartbeats_of_each_are_listed_but_for_one_that_goes() -> None:
+    going = an_answer(200, '{"metadata": {"deletionTimestamp": "2026-11-20T12:00:00Z"}}')
+    server = Server(a_status(403, "Forbidden"), going, a_page_of_heartbeats("b"))
+    assert [each.name for each in heartbeats_listed(server, "gone", "team-b")] == ["b"]
+    assert "/namespaces/gone/leases?" in server.requests[0]
+    assert "/namespaces/team-b/leases?" in server.requests[2]
+
+
+def test_a_time_that_no_calendar_knows_hides_no_other_heartbeat_and_long_words_are_cut() -> None:
+    odd = a_page_of_heartbeats("odd", following="more", renewed="20260-11-20T11:59:00Z")
+    first, second = heartbeats_listed(Server(odd, a_page_of_heartbeats("fine")))
+    assert (first.renewed, second.renewed is None) == (None, False)
+    assert second.holder == "p" * 253
 
 
 def test_a_list_of_revocations_is_not_empty_because_something_in_between_says_404() -> None:

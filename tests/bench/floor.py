@@ -142,6 +142,7 @@ class Floor:
             conditions=conditions,
             server=ServerFacts(
                 url=self.profile.spec.url,
+                vendor=self.profile.spec.vendor,
                 transport=self.profile.spec.transport,
                 credential_type=self.recipe.type,
                 revocability=MESSAGE,

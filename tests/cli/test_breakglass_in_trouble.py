@@ -15,10 +15,11 @@ import yaml
 from commands import Commands, Done
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.profile import CredentialType
-from objects import NOON, a_connection, an_entry
+from objects import NOON, a_connection, a_profile, an_entry
 
 OURS = "/apis/leasehold.dev/v1alpha1"
 REVOCATIONS = f"{OURS}/mcprevocations"
+ANOTHER = {"user": "bob@example.com", "team": "another"}
 Body = dict[str, Any]
 
 
@@ -28,6 +29,7 @@ class Stage:
     def __init__(self) -> None:
         self.created: list[Body] = []
         self.connections: list[MCPConnection] = []
+        self.profiles: list[Body] = []
         self.loses_answers = 0
         self.refuses_to_know = 0
         self.complete: Body = {
@@ -56,7 +58,11 @@ class Stage:
                 **self.created[0],
                 "status": {"conditions": [condition], "matched": len(self.connections)},
             }
-        items = [each.to_wire() for each in self.connections] if "mcpconnections" in path else []
+        kinds = {
+            "mcpconnections": [each.to_wire() for each in self.connections],
+            "mcpserverprofiles": self.profiles,
+        }
+        items = kinds.get(path.rpartition("/")[2], [])
         return 200, {"items": items}
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
@@ -128,6 +134,42 @@ def test_nothing_is_created_unless_the_target_is_typed(
     assert (done.status == 0) is bool(created), done.err
     assert "prod: 1 connection matches now" in done.err
     assert "not-meant" not in done.err
+
+
+def test_a_vendor_means_who_remembers_it_and_who_may_match_unseen_is_counted(
+    stage: Stage, commands: Commands
+) -> None:
+    def of(name: str, profile: str, vendor: str | None = None) -> MCPConnection:
+        return a_connection(name, spec={"profile": profile}, status={"server": {"vendor": vendor}})
+
+    registered = a_profile().to_wire()
+    registered["spec"]["vendor"] = "Example Inc"
+    newer = {"metadata": {"name": "newer", "uid": "u2", "resourceVersion": "2"}, "spec": {"url": 7}}
+    stage.profiles = [registered, {**registered, **newer}]
+    stage.connections = [
+        of("by-profile", "orders-read"),
+        of("by-memory", "deleted", "Example Inc"),
+        of("by-memory-unread", "newer", "Example Inc"),
+        of("perhaps", "newer"),
+        of("another-word", "newer", "Another Inc"),
+        of("not-meant", "deleted", "Another Inc"),
+    ]
+    done = commands.run("breakglass", "--vendor", "Example Inc", "--reason", "a leak", stdin="Example Inc\n")
+    assert [each["spec"]["target"] for each in stage.created] == [{"vendor": "Example Inc"}], done.err
+    assert "prod: 3 connections match now" in done.err
+    assert "prod: 2 more may match as well: this version cannot read their profiles" in done.err
+    shown = [name for each in stage.connections if f" {(name := each.metadata.name)} " in done.err]
+    assert shown == ["by-profile", "by-memory", "by-memory-unread"]
+
+
+def test_who_may_match_is_not_counted_where_the_target_is_known_without_a_profile(
+    stage: Stage, commands: Commands
+) -> None:
+    stage.profiles = [{**a_profile().to_wire(), "spec": {"url": 7}}]
+    stage.connections = [a_connection("meant"), a_connection("not-meant", spec={"owner": ANOTHER})]
+    done = commands.run("breakglass", "--team", "support-platform", "--reason", "a leak", stdin="")
+    assert "prod: 1 connection matches now" in done.err
+    assert "may match" not in done.err
 
 
 @pytest.mark.parametrize("lost", [0, 1])

@@ -43,6 +43,14 @@ def test_options_that_cannot_be_used_are_refused(options: tuple[str, str]) -> No
     assert options[0] in result.stderr
 
 
+@pytest.mark.parametrize("url", ["orders", "ftp://shop.example.com/mcp", "https:/token@shop.example.com"])
+def test_a_server_is_named_by_its_url_which_is_not_repeated(url: str) -> None:
+    result = run("support/orders", "--once", "--server", url)
+    assert result.exit_code == 2
+    assert "--server: write the URL" in result.stderr
+    assert "token" not in result.stderr
+
+
 def test_without_a_pod_and_without_a_kubeconfig_there_is_no_login(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     result = run("support/orders", "--once")

@@ -1,4 +1,5 @@
-"""`leasehold import --cluster` on a real API server, by somebody who may list workloads and nothing else."""
+"""`leasehold import` on a real API server: by somebody who may list workloads and nothing else, and by those who
+may see what is registered."""
 
 import json
 import uuid
@@ -107,7 +108,12 @@ def test_every_kind_of_workload_is_read_with_rights_to_list_and_no_secret_is(
     assert rows["Deployment", "triage"]["sameSecret"] == (
         f"month-end/orders-mcp.example.com in cronjob/{support}/month-end"
     )
-    (summary,) = done.err.splitlines()
+    *refused, summary = done.err.splitlines()
+    assert [line.partition(": The API server")[0] for line in refused] == [
+        f"{each} of context inventory: not compared with these; comparing takes the verb list on {each}"
+        for each in ("mcpserverprofiles", "mcpconnections")
+    ]
+    assert {row["registration"] for row in rows.values()} == {"NotCompared"}
     assert summary.startswith("6 servers in ")
     assert "4 with a static credential, 2 with a secret that another one has" in summary
 
@@ -137,6 +143,8 @@ def test_what_may_not_be_listed_is_told_and_the_rest_is_read(
         "jobs",
         "pods",
         "configmaps",
+        "mcpserverprofiles",
+        "mcpconnections",
     ]
 
 
@@ -167,3 +175,84 @@ def test_the_api_server_takes_the_manifests_where_an_owner_is_named_and_refuses_
     assert refused.stdout == ""
     assert "spec.owner.user" in refused.stderr
     assert "spec.purpose.summary" in refused.stderr
+
+
+def registered(people: RealPeople, namespace: str) -> str:
+    """A namespace's agents `triage`, whose use of a server is registered, `ledger`, which uses the same server, and
+    `watcher`, which uses one that nobody registered; the name of the profile."""
+    url = f"https://{namespace}.example.com/mcp"
+    known = a_container(env=[a_variable("ORDERS_MCP_URL", f"{url}/")])
+    unknown = a_container(env=[a_variable("WIKI_MCP_URL", f"{url}/wiki")])
+    ours = {"apiVersion": "leasehold.dev/v1alpha1"}
+    profile = {
+        **ours,
+        "kind": "MCPServerProfile",
+        "metadata": {"name": namespace},
+        "spec": {"url": url, "owner": {"team": "orders"}},
+    }
+    connection = {
+        **ours,
+        "kind": "MCPConnection",
+        "metadata": {"name": "triage", "namespace": namespace},
+        "spec": {
+            "agent": {"name": "triage", "serviceAccountName": "triage"},
+            "profile": namespace,
+            "owner": {"user": "alice@example.com", "team": "support"},
+            "purpose": {"summary": "triage"},
+        },
+    }
+    agents = [
+        a_workload("Deployment", "triage", namespace, known),
+        a_workload("Deployment", "ledger", namespace, known),
+        a_workload("Deployment", "watcher", namespace, unknown),
+    ]
+    people.plane.apply({"apiVersion": "v1", "kind": "List", "items": [profile, connection, *agents]})
+    return namespace
+
+
+def test_each_use_is_compared_with_what_is_registered_and_a_shadow_is_a_finding(
+    people: RealPeople, commands: Commands
+) -> None:
+    namespace = people.namespace()
+    profile = registered(people, namespace)
+    words = ("import", "--cluster", "-n", namespace, "--owner", "alice", "--context", "admin")
+    done = commands.run(*words, "-o", "json")
+    assert {row["agent"]: (row["registration"], row["profiles"]) for row in json.loads(done.out)} == {
+        "triage": ("Registered", profile),
+        "ledger": ("ServerRegistered", profile),
+        "watcher": ("Shadow", None),
+    }
+    assert done.status == 3
+    assert "1 to a server that nobody registered, 0 not compared" in done.err
+    said = ("--team", "support", "--purpose", "found in the cluster")
+    manifests = commands.run(*words, *said, "-o", "yaml").out
+    people.plane.kubectl("create", "--filename=-", input=manifests)
+    assert [each["kind"] for each in yaml.safe_load_all(manifests)] == [
+        "MCPServerProfile",
+        "MCPConnection",
+        "MCPConnection",
+    ]
+    again = commands.run(*words, "-o", "json")
+    assert again.status == 0
+    assert {row["registration"] for row in json.loads(again.out)} == {"Registered"}
+    assert commands.run(*words, "-o", "yaml").out == ""
+
+
+def test_files_are_compared_with_a_cluster_where_that_is_asked_for(
+    people: RealPeople, commands: Commands, tmp_path: Path
+) -> None:
+    namespace = people.namespace()
+    registered(people, namespace)
+    file = tmp_path / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": {"orders": {"url": f"https://{namespace}.example.com/mcp"}}}))
+    asked = ("import", str(file), "--registered", "--owner", "alice", "--agent", "triage", "-o", "json")
+
+    def told(*words: str) -> tuple[int, str]:
+        done = commands.run(*asked, *words)
+        return done.status, json.loads(done.out)[0]["registration"]
+
+    assert told("--context", "admin", "-n", namespace) == (0, "Registered")
+    assert told("--context", "admin") == (0, "ServerRegistered"), (
+        "the context's namespace has no such connection"
+    )
+    assert told("--context", "bob", "-n", namespace) == (1, "NotCompared")

@@ -65,7 +65,7 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_are_read(tmp_path: Pa
         f"{broken}:1: column 40: it ends too early; close every quotation mark, brace and bracket",
         f"{tmp_path}/none.json: it cannot be read: No such file or directory",
         "1 server in 1 source: 0 with a static credential, 0 with a secret that another one has, too, 0 without an "
-        "owner",
+        "owner, 0 to a server that nobody registered, 1 not compared with what is registered",
     ]
 
 
@@ -130,6 +130,11 @@ def test_rows_have_the_same_columns_as_json_and_as_csv() -> None:
     assert len(lines) == len(rows) > 60
     assert list(lines[0]) == list(rows[0])
     assert [line["where"] for line in lines] == [row["where"] for row in rows]
+
+
+def test_without_a_cluster_nothing_is_compared_and_nothing_is_a_shadow(tmp_path: Path) -> None:
+    done = imported(file(tmp_path, "mcp.json", CLEAN), "--owner", "alice", "-o", "json")
+    assert (done.status, [row["registration"] for row in json.loads(done.out)]) == (0, ["NotCompared"])
 
 
 def test_manifests_carry_what_a_person_said(tmp_path: Path) -> None:

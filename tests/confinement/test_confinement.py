@@ -195,16 +195,16 @@ def test_the_operator_gets_the_tokens_that_it_works_with(operator: Intruder, nam
 # the operator and heartbeats
 
 
-def test_the_operator_reads_a_lease_by_its_name_and_does_nothing_else_to_it(
+def test_the_operator_reads_leases_and_does_nothing_else_to_them(
     people: RealPeople, operator: Intruder, namespace: str
 ) -> None:
     people.renew(namespace, "orders", NOON)
     leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
     assert operator.tries("GET", f"{leases}/orders").status == 200
-    assert operator.tries("GET", leases).status == 403
-    assert (
-        operator.tries("GET", "/apis/coordination.k8s.io/v1/leases?watch=true&timeoutSeconds=1").status == 403
-    )
+    labelled = "?labelSelector=leasehold.dev%2Fheartbeat%3Dtrue"
+    for path in (leases, "/apis/coordination.k8s.io/v1/leases"):
+        assert operator.tries("GET", f"{path}{labelled}").status == 200
+        assert operator.tries("GET", f"{path}{labelled}&watch=true&timeoutSeconds=1").status == 403
     assert operator.patches(f"{leases}/orders", {"spec": {"holderIdentity": "mine"}}).status == 403
     assert operator.tries("DELETE", f"{leases}/orders").status == 403
     lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "planted"}}

@@ -1,5 +1,6 @@
 """A review is a person's own word, and it stays. Tried on a real API server by people with the shipped and the
-stock roles, by agents, and by the operator; and what only the operator may write: snapshots."""
+stock roles, by agents, and by the operator; and what only the operator may write: snapshots and
+exposures."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from intruder import Intruder
 from leasehold.api.names import OPERATOR_USER
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.snapshot import MCPToolSnapshot
-from objects import a_connection
+from leasehold.core.exposure import ended, exposure_of
+from objects import NOON, a_connection
 
 OURS = "/apis/leasehold.dev/v1alpha1"
 SNAPSHOTS = f"{OURS}/mcptoolsnapshots"
@@ -153,6 +155,7 @@ def test_the_stock_role_edit_is_for_connections_alone(
     assert tenant.tries("DELETE", said).status == 403
     for resource in (
         "mcpaccesspolicies",
+        "mcpagentexposures",
         "mcprevocations",
         "mcpserverprofiles",
         "mcpcredentialstores",
@@ -279,6 +282,41 @@ def test_nobody_but_the_operator_writes_snapshots(
     assert not is_stored(admin, path)
 
 
+def test_nobody_but_the_operator_writes_exposures_and_a_namespace_goes_with_its_own(
+    people: RealPeople, operator: Intruder, admin: Intruder
+) -> None:
+    plane, namespace = people.plane, people.namespace()
+    exposures = f"{OURS}/namespaces/{namespace}/mcpagentexposures"
+    former = ended(a_connection("gone", namespace=namespace, uid="u-gone"), NOON)
+    exposure = exposure_of(namespace, "support-bot", [], None, [former], NOON)
+    assert exposure is not None
+    wanted = {**exposure.to_wire(), "metadata": {"name": "support-bot"}}
+    path = f"{exposures}/support-bot"
+    assert admin.tries("POST", exposures, wanted).status == 403
+    assert operator.tries("POST", exposures, wanted).status == 201
+    refused = admin.patches(path, {"spec": {"former": []}})
+    assert refused.status == 403
+    assert "Only Leasehold writes exposures" in refused.message
+    assert admin.tries("DELETE", path).status == 403
+    early = plane.kubectl(
+        "delete",
+        "mcpagentexposures",
+        "support-bot",
+        f"--namespace={namespace}",
+        f"--as={NAMESPACE_CONTROLLER}",
+        check=False,
+    )
+    assert early.returncode != 0
+    stored = admin.tries("GET", path).body
+    assert (
+        operator.tries("PUT", path, {**stored, "spec": {**stored["spec"], "scopes": ["orders:read"]}}).status
+        == 200
+    )
+    plane.kubectl("delete", "namespace", namespace, "--wait=false")
+    gone = ["get", "namespace", namespace, "--ignore-not-found", "--output=name"]
+    wait_until(lambda: not plane.kubectl(*gone).stdout, 60, "the namespace is gone")
+
+
 def test_who_reads_all_and_who_runs_the_platform(people: RealPeople, namespace: str) -> None:
     plane = people.plane
     bind(plane, "leasehold-auditor", "gitops")
@@ -289,7 +327,7 @@ def test_who_reads_all_and_who_runs_the_platform(people: RealPeople, namespace: 
     )
     kinds = json.loads(plane.kubectl("get", "--raw", OURS).stdout)["resources"]
     names = {each["name"] for each in kinds if "/" not in each["name"]}
-    assert len(names) == 7
+    assert len(names) == 8
     for name in names:
         assert may(plane, "gitops", "list", name), name
         assert not may(plane, "gitops", "create", name), name

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,15 @@ from leasehold.api.names import FINALIZER, SecretAnnotation, SecretLabel
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MAX_PENDING_HOLDS
 from leasehold.api.store import MCPCredentialStore
-from leasehold.core.facts import EventType, Heartbeat, SecretContent, SecretMeta, SecretState, SecretTouch
+from leasehold.core.facts import (
+    EventType,
+    Heartbeat,
+    LabelledHeartbeat,
+    SecretContent,
+    SecretMeta,
+    SecretState,
+    SecretTouch,
+)
 from leasehold.core.faults import Conflict, NeedsPerson, TryLater, Vanished
 from leasehold.core.sealed import Sealed
 from objects import NOON, a_connection
@@ -112,6 +121,21 @@ def test_a_heartbeat_says_when_it_was_renewed_to_the_microsecond(world: World) -
     world.people.delete_lease(namespace, "orders")
     assert world.run(lambda cluster: cluster.heartbeat(namespace, "orders")) is None
     assert world.run(lambda cluster: cluster.heartbeat("no-such-namespace", "orders")) is None
+
+
+def test_labelled_heartbeats_are_listed_with_all_that_they_say(world: World) -> None:
+    namespace, renewed = world.people.namespace(), NOON + timedelta(microseconds=123456)
+    whole = LabelledHeartbeat(
+        namespace, "orders", "", renewed, 300, "https://shop.example.com/mcp", "shop-bot", "pod-a"
+    )
+    bare = LabelledHeartbeat(namespace, "tickets", "", renewed)
+    expected = {replace(each, uid=world.people.beat(each)) for each in (whole, bare)}
+    world.people.renew(namespace, "an-election", renewed)
+    listed = world.run(lambda cluster: cluster.list_heartbeats())
+    assert {each for each in listed if each.namespace == namespace} == expected
+    world.people.delete_lease(namespace, "orders")
+    listed = world.run(lambda cluster: cluster.list_heartbeats())
+    assert [each.name for each in listed if each.namespace == namespace] == ["tickets"]
 
 
 # status: the compare-and-swap

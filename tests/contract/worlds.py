@@ -14,6 +14,7 @@ from controlplane import Plane
 from fakes.cluster import FakeCluster
 from fakes.people import FakePeople, SecretView
 from leasehold.api.base import Resource
+from leasehold.core.facts import LabelledHeartbeat
 from leasehold.ports import Clock, Cluster
 from shipped import run_as
 
@@ -120,6 +121,31 @@ class RealPeople:
         if renewed is not None:
             lease["spec"]["renewTime"] = renewed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         self.plane.apply({**lease, "metadata": {"name": name, "namespace": namespace}})
+
+    def beat(self, beat: LabelledHeartbeat) -> str:
+        """Write a Lease that is labelled as a heartbeat; returns its uid."""
+        said = {"leasehold.dev/server-url": beat.server_url, "leasehold.dev/agent": beat.agent}
+        assert beat.renewed is not None
+        renewed = beat.renewed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        spec = {
+            "renewTime": renewed,
+            "leaseDurationSeconds": beat.duration_seconds,
+            "holderIdentity": beat.holder,
+        }
+        made = self._create(
+            {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {
+                    "name": beat.name,
+                    "namespace": beat.namespace,
+                    "labels": {"leasehold.dev/heartbeat": "true"},
+                    "annotations": {key: text for key, text in said.items() if text is not None},
+                },
+                "spec": {key: value for key, value in spec.items() if value is not None},
+            }
+        )
+        return str(made["metadata"]["uid"])
 
     def delete_lease(self, namespace: str, name: str) -> None:
         """Delete it."""

@@ -1,6 +1,7 @@
 """A quarter in small: a connection that lives, one that is gone, a rejection, drift, a breakglass switch, and a
 purpose of hostile text."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 from audit_runs import GONE, Process
 from leasehold.api.base import rfc3339
 from leasehold.api.connection import Assurance, DriftRecord
+from leasehold.api.exposure import MCPAgentExposure
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
 from leasehold.core.audit import AuditAction, AuditPhase
 from leasehold.core.audit_record import drift_facts
+from leasehold.core.evidence_folder import tables
 from leasehold.core.evidence_lookups import Found, Listing, LookUp, StoreAsked, Thing, VaultAnswers
 from leasehold.core.evidence_sources import Period, Scope, Sources, audit_name
 from objects import NOON, a_connection, a_ready_condition, a_revocation, an_entry
@@ -136,6 +139,61 @@ METRICS = (
 )
 
 
+ENDED = NOON + timedelta(seconds=550)
+"""When the last record is of the connection that is gone."""
+
+
+def a_former(name: str = "gone-bot", uid: str = GONE, **fields: Any) -> dict[str, Any]:
+    """What is kept of a connection that is gone."""
+    return {
+        "name": name,
+        "uid": uid,
+        "profile": "orders-read",
+        "createdTime": rfc3339(NOON),
+        "endedTime": rfc3339(ENDED),
+        "reason": "Deleted",
+        "lastGeneration": 1,
+        **fields,
+    }
+
+
+def an_exposure(*former: dict[str, Any], **spec: Any) -> MCPAgentExposure:
+    """Of the agent whose one connection is there."""
+    connection = a_connection()
+    listed = {
+        "name": connection.metadata.name,
+        "uid": connection.metadata.uid,
+        "profile": "orders-read",
+        "createdTime": rfc3339(NOON),
+    }
+    reached = {"name": "orders-read", "url": "https://orders-mcp.tools.svc/mcp"}
+    return MCPAgentExposure.model_validate(
+        {
+            "metadata": {"name": "support-bot", "namespace": "support", "resourceVersion": "42"},
+            "spec": {
+                "agent": "support-bot",
+                "connectionCount": 1,
+                "connections": [listed],
+                "profiles": [reached | {"transport": "StreamableHTTP", "riskTier": "High"}],
+                "scopes": ["orders:read", "orders:write"],
+                "capabilities": ["ReadsPrivateData", "WritesOutside"],
+                "riskTier": "High",
+                "credentialTypes": ["Lease"],
+                "forbidden": [
+                    {
+                        "policy": "trifecta",
+                        "effect": "Warn",
+                        "connection": connection.metadata.name,
+                        "message": "it reads private data and writes outside",
+                    }
+                ],
+                "former": list(former),
+                **spec,
+            },
+        }
+    )
+
+
 def a_look_up(thing: Thing, found: Found = Found.ALIVE, **fields: Any) -> LookUp:
     """Of the first generation of the connection that is there, a day after noon."""
     alive = {"ttl_seconds": 600} if found is Found.ALIVE else {}
@@ -164,8 +222,15 @@ def a_quarter(path: Path, **changed: Any) -> Sources:
         "connections": (living(),),
         "reviews": (a_review(),),
         "revocations": (a_revocation(status=verified),),
+        "exposures": (an_exposure(a_former()),),
         "audit": {audit_name(1): an_audit(path)},
         "metrics": METRICS,
         "vault": vault_answers(),
     }
     return Sources(**(fields | changed))
+
+
+def rows(sources: Sources, name: str) -> list[Mapping[str, Any]]:
+    """The rows of one table."""
+    (table,) = [each for each in tables(sources) if each.name == name]
+    return list(table.rows)

@@ -72,12 +72,13 @@ def test_what_was_not_compared_is_said_and_never_as_equal(tmp_path: Path) -> Non
         "API objects = metrics",
         "ledger = Vault",
         "Vault = ledger",
+        "former = audit",
         "ledger = audit",
         "audit chain",
     ]
     assert told[1].endswith("no Vault token was given: give --vault, or set VAULT_ADDR and VAULT_TOKEN")
     shown = files[REPORT].decode().split("<h2>What was not compared</h2>")[1].split("<h2>")[0]
-    assert shown.count("<li>") == 5
+    assert shown.count("<li>") == 6
 
 
 def removed(name: str) -> Callable[[Files], None]:
@@ -239,10 +240,17 @@ def test_the_report_shows_every_row_of_every_table(folder: Files) -> None:
 def test_an_empty_period_makes_a_report_that_says_so(tmp_path: Path) -> None:
     files = evidence_files(
         a_quarter(
-            tmp_path / "a", connections=(), reviews=(), revocations=(), audit={}, metrics=None, vault=None
+            tmp_path / "a",
+            connections=(),
+            reviews=(),
+            revocations=(),
+            exposures=(),
+            audit={},
+            metrics=None,
+            vault=None,
         )
     )
-    assert files[REPORT].decode().count('<p class="none">None.</p>') == 6
+    assert files[REPORT].decode().count('<p class="none">None.</p>') == 7
     assert check(files | {SUMS: sums(files)}, VERSION).findings == ()
 
 

@@ -38,7 +38,7 @@ def definitions() -> Definitions:
 
 
 def test_the_kinds_of_this_version_are_well(definitions: Definitions) -> None:
-    must_be(examination.kinds(definitions), State.OK, "7 kinds")
+    must_be(examination.kinds(definitions), State.OK, "8 kinds")
 
 
 def test_a_kind_that_is_missing_waits_or_is_of_another_version_is_found(definitions: Definitions) -> None:
@@ -126,7 +126,7 @@ def test_a_policy_that_does_not_hold_is_found(
 def test_policies_about_another_operator_are_found(policies: Manifests, bindings: Manifests) -> None:
     other = "system:serviceaccount:elsewhere:leasehold"
     found = examination.policies(list(policies.values()), list(bindings.values()), other)
-    must_be(found, State.FINDING, "leasehold-secrets is about another account", "and 4 more")
+    must_be(found, State.FINDING, "leasehold-secrets is about another account", "and 5 more")
 
 
 def test_whether_the_policies_are_asked_is_told_and_not_guessed() -> None:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from leasehold.api.connection import MCPConnection
 from leasehold.api.hold import Hold, OnLift
+from leasehold.api.profile import MCPServerProfile
 from leasehold.api.revocation import RevocationTarget
 from leasehold.core.revocations import denying, holds_now, is_owed_a_hold, let_go, matches, unreadable
-from objects import NOON, UNREADABLE, a_connection, a_revocation, an_entry, the_fact_of
+from objects import NOON, UNREADABLE, a_connection, a_profile, a_revocation, an_entry, the_fact_of
 from strategies import EACH
 
 URL = "https://orders-mcp.tools.svc/mcp"
@@ -28,7 +29,13 @@ MEANT: dict[str, dict[str, Any]] = {
     "its URL": {"serverURL": URL},
     "the beginning of its URL": {"serverURL": "https://orders-mcp.tools.svc/m*"},
     "its whole host": {"serverURL": "https://orders-mcp.tools.svc/*"},
-    "all of it": {"profile": "orders-read", "namespace": "support", "serverURL": URL},
+    "its vendor": {"vendor": "Example Inc"},
+    "all of it": {
+        "profile": "orders-read",
+        "namespace": "support",
+        "serverURL": URL,
+        "vendor": "Example Inc",
+    },
 }
 NOT_MEANT: dict[str, dict[str, Any]] = {
     "another profile": {"profile": "orders"},
@@ -40,12 +47,26 @@ NOT_MEANT: dict[str, dict[str, Any]] = {
     "another label": {"labelSelector": {"matchLabels": {"tier": "test"}}},
     "another URL": {"serverURL": "https://orders-mcp.tools.svc/mcp2"},
     "another host": {"serverURL": "https://orders-mcp.tools/*"},
+    "another vendor": {"vendor": "Example"},
+    "its vendor in other letters": {"vendor": "example inc"},
+    "only its vendor": {"vendor": "Example Inc", "namespace": "support-2"},
     "only a part of it": {"profile": "orders-read", "namespace": "support-2"},
 }
 
 
-def the_connection(holds: tuple[Hold, ...] = (), url: str | None = None) -> MCPConnection:
-    connection = a_connection(labels={"tier": "prod"}, status={"server": {"url": url}} if url else {})
+def the_profile(**spec: str) -> MCPServerProfile:
+    wire = a_profile().to_wire()
+    return MCPServerProfile.model_validate(
+        {**wire, "spec": {**wire["spec"], "vendor": "Example Inc", **spec}}
+    )
+
+
+PROFILE = the_profile()
+
+
+def the_connection(holds: tuple[Hold, ...] = (), **server: str) -> MCPConnection:
+    """`server` is what its status remembers of the profile."""
+    connection = a_connection(labels={"tier": "prod"}, status={"server": server} if server else {})
     return connection.model_copy(update={"status": connection.status.model_copy(update={"holds": holds})})
 
 
@@ -63,29 +84,41 @@ def a_hold(**fields: Any) -> Hold:
 
 @pytest.mark.parametrize("target", MEANT.values(), ids=MEANT)
 def test_whoever_satisfies_every_field_is_meant(target: dict[str, Any]) -> None:
-    assert matches(RevocationTarget.model_validate(target), the_connection(), URL)
+    assert matches(RevocationTarget.model_validate(target), the_connection(), PROFILE)
 
 
 @pytest.mark.parametrize("target", NOT_MEANT.values(), ids=NOT_MEANT)
 def test_whoever_misses_one_field_is_not_meant(target: dict[str, Any]) -> None:
-    assert not matches(RevocationTarget.model_validate(target), the_connection(), URL)
+    assert not matches(RevocationTarget.model_validate(target), the_connection(), PROFILE)
 
 
 def test_a_host_with_a_star_means_the_bare_host_too() -> None:
     target = RevocationTarget.model_validate({"serverURL": "https://mcp.example.com/*"})
-    assert matches(target, the_connection(), "https://mcp.example.com")
-    assert not matches(target, the_connection(), "https://mcp.example.com.evil.test/mcp")
+    assert matches(target, the_connection(), the_profile(url="https://mcp.example.com"))
+    assert not matches(target, the_connection(), the_profile(url="https://mcp.example.com.evil.test/mcp"))
 
 
 def test_the_url_that_credentials_were_made_for_is_meant_after_the_profile_has_another() -> None:
     target = RevocationTarget.model_validate({"serverURL": URL})
-    assert matches(target, the_connection(url=URL), "https://elsewhere.example.com/mcp")
+    assert matches(target, the_connection(url=URL), the_profile(url="https://elsewhere.example.com/mcp"))
     assert matches(target, the_connection(url=URL), None)
     assert not matches(target, the_connection(), None)
 
 
+def test_the_vendor_that_is_remembered_is_meant_after_the_profile_has_another_or_is_gone() -> None:
+    target = RevocationTarget(vendor="Example Inc")
+    remembering = the_connection(vendor="Example Inc")
+    assert matches(target, remembering, the_profile(vendor="Another Inc"))
+    assert matches(target, remembering, a_profile())
+    assert matches(target, remembering, None)
+    assert matches(target, the_connection(vendor="Another Inc"), PROFILE)
+    assert not matches(target, the_connection(vendor="Another Inc"), None)
+    assert not matches(target, the_connection(), a_profile())
+    assert not matches(target, the_connection(), None)
+
+
 def test_without_revocations_nothing_is_denied() -> None:
-    assert not denying((), the_connection(), URL, NOON)
+    assert not denying((), the_connection(), PROFILE, NOON)
     assert unreadable(()) is None
 
 
@@ -94,28 +127,28 @@ def test_what_this_version_cannot_read_is_found() -> None:
 
 
 def test_a_lifted_revocation_denies_no_more() -> None:
-    assert denying((the_fact_of(a_revocation()),), the_connection(), URL, NOON)
-    assert not denying((the_fact_of(a_revocation(lifted=True)),), the_connection(), URL, NOON)
+    assert denying((the_fact_of(a_revocation()),), the_connection(), PROFILE, NOON)
+    assert not denying((the_fact_of(a_revocation(lifted=True)),), the_connection(), PROFILE, NOON)
 
 
 def test_a_drill_runs_out() -> None:
     drill = the_fact_of(a_revocation(expiresSeconds=60))
-    assert denying((drill,), the_connection(), URL, NOON + timedelta(seconds=59))
-    assert not denying((drill,), the_connection(), URL, NOON + timedelta(seconds=60))
+    assert denying((drill,), the_connection(), PROFILE, NOON + timedelta(seconds=59))
+    assert not denying((drill,), the_connection(), PROFILE, NOON + timedelta(seconds=60))
 
 
 def test_whoever_is_held_does_not_escape_by_leaving_the_target() -> None:
     elsewhere = the_fact_of(a_revocation(target={"team": "another"}))
-    assert not denying((elsewhere,), the_connection(), URL, NOON)
-    assert denying((elsewhere,), the_connection((a_hold(),)), URL, NOON)
-    assert denying((elsewhere,), the_connection(), URL, NOON, frozenset({"uid-of-breakglass"}))
+    assert not denying((elsewhere,), the_connection(), PROFILE, NOON)
+    assert denying((elsewhere,), the_connection((a_hold(),)), PROFILE, NOON)
+    assert denying((elsewhere,), the_connection(), PROFILE, NOON, frozenset({"uid-of-breakglass"}))
 
 
 def test_a_match_leaves_one_hold_and_keeps_it() -> None:
     facts = (the_fact_of(a_revocation()),)
-    (first,) = holds_now(facts, the_connection(), URL, NOON)
+    (first,) = holds_now(facts, the_connection(), PROFILE, NOON)
     assert (first.uid, first.since_time, first.lifted_time) == ("uid-of-breakglass", NOON, None)
-    assert holds_now(facts, the_connection((first,)), URL, LATER) == (first,)
+    assert holds_now(facts, the_connection((first,)), PROFILE, LATER) == (first,)
 
 
 LIFTED = a_revocation(lifted=True)
@@ -136,18 +169,18 @@ FREED: dict[str, tuple[Any, Hold, datetime | None, bool]] = {
 def test_only_a_lift_frees_and_then_an_approval_after_it(
     facts: Any, hold: Hold, approved: datetime | None, freed: bool
 ) -> None:
-    left = holds_now(facts, the_connection((hold,)), URL, LATER, approved_time=approved)
+    left = holds_now(facts, the_connection((hold,)), PROFILE, LATER, approved_time=approved)
     assert (left == ()) is freed
 
 
 def test_a_match_that_was_lifted_before_its_hold_was_written_is_held_all_the_same() -> None:
     facts, matched = (the_fact_of(LIFTED),), frozenset({"uid-of-breakglass"})
-    (hold,) = holds_now(facts, the_connection(), URL, LATER, matched)
+    (hold,) = holds_now(facts, the_connection(), PROFILE, LATER, matched)
     assert (hold.uid, hold.lifted_time) == ("uid-of-breakglass", LATER)
-    assert holds_now(facts, the_connection(), URL, LATER) == ()
-    assert holds_now((the_fact_of(RESUMED),), the_connection(), URL, LATER, matched) == ()
+    assert holds_now(facts, the_connection(), PROFILE, LATER) == ()
+    assert holds_now((the_fact_of(RESUMED),), the_connection(), PROFILE, LATER, matched) == ()
     seen = (the_fact_of(a_revocation(lifted=True, status={"liftedTime": NOON})),)
-    assert holds_now(seen, the_connection(), URL, LATER, matched, approved_time=LATER) == ()
+    assert holds_now(seen, the_connection(), PROFILE, LATER, matched, approved_time=LATER) == ()
 
 
 def test_a_hold_is_owed_until_it_is_written_or_nobody_needs_it() -> None:
@@ -164,8 +197,8 @@ def test_one_lifted_revocation_frees_nobody_whom_another_holds() -> None:
     facts = (the_fact_of(RESUMED), the_fact_of(a_revocation("second")))
     holds = (a_hold(on_lift=OnLift.RESUME), a_hold(uid="uid-of-second", revocation="second"))
     connection = the_connection(holds)
-    assert [hold.revocation for hold in holds_now(facts, connection, URL, LATER)] == ["second"]
-    assert [each.metadata.name for each in denying(facts, connection, URL, LATER)] == ["second"]
+    assert [hold.revocation for hold in holds_now(facts, connection, PROFILE, LATER)] == ["second"]
+    assert [each.metadata.name for each in denying(facts, connection, PROFILE, LATER)] == ["second"]
 
 
 def test_what_was_let_go_unproven_is_remembered_with_its_end() -> None:
@@ -191,5 +224,5 @@ def test_nobody_is_freed_without_a_lift_that_was_seen(
     facts = (the_fact_of(revocation),) if exists else ()
     holds: tuple[Hold, ...] = (a_hold(on_lift=on_lift),)
     for step in steps:
-        holds = holds_now(facts, the_connection(holds), URL, NOON + timedelta(seconds=step))
+        holds = holds_now(facts, the_connection(holds), PROFILE, NOON + timedelta(seconds=step))
     assert (holds == ()) is (exists and lifted and resume)

@@ -112,7 +112,7 @@ class Scope:
             "mcpcredentialstores": self.store,
             "mcprevocations": self.namespace,
         }
-        if kind == "mcpconnections":
+        if kind in ("mcpconnections", "mcpagentexposures"):
             return f"{OUR_KINDS}namespaces/{self.namespace}/{kind}", query
         if kind in names:
             selector = f"fieldSelector=metadata.name%3D{names[kind]}"

@@ -111,6 +111,12 @@ def prepare(world: CrashWorld, subjects: Sequence[Subject]) -> None:
 
     try:
         wait_until(lambda: not left(), PREPARED_WITHIN_SECONDS, "all connections work", pause=0.3)
+        wait_until(
+            lambda: world.exposed() >= {each.namespace for each in subjects},
+            PREPARED_WITHIN_SECONDS,
+            "all agents have an exposure",
+            pause=0.3,
+        )
     except WaitTimedOut as late:
         state = [f"the operator is dead: {operator.is_dead}", *left()[:5], *map(str, operator.logged()[-20:])]
         raise AssertionError("\n".join([str(late), *state])) from late

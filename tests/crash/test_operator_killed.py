@@ -8,8 +8,11 @@ from crash.slow import KILL, KILL_AND_SUSPENSION, SUSPENSION, meet
 from crash.sweep import sweep
 from crash.world import CrashWorld
 
-LOOKS = re.compile(r"(before|after) (GET |POST /v1/(auth/token/lookup-accessor|sys/leases/lookup) )")
-"""Requests that change nothing. How many of them there are depends on how soon Vault is done."""
+NOT_ALWAYS = re.compile(
+    r"(before|after) (GET |POST /v1/(auth/token/lookup-accessor|sys/leases/lookup) |POST /mcpagentexposures )"
+)
+"""Requests that change nothing: how many of them there are depends on how soon Vault is done. And an agent's first
+exposure, which comes two seconds after its first connection, or when the life is over already."""
 
 
 def test_a_kill_at_any_request_leaks_nothing_and_mints_nothing_twice(world: CrashWorld) -> None:
@@ -18,7 +21,7 @@ def test_a_kill_at_any_request_leaks_nothing_and_mints_nothing_twice(world: Cras
     assert [str(each) for each in report.problems] == []
     assert report.errors == []
     assert report.points >= 100
-    assert [each for each in report.unreached if not LOOKS.search(each)] == [], (
+    assert [each for each in report.unreached if not NOT_ALWAYS.search(each)] == [], (
         "every write was a place to die"
     )
 

@@ -28,6 +28,7 @@ MAX_REQUEST_SECONDS: Final = 4
 LANES: Final = 6
 NAME: Final = "agent"
 CONNECTIONS: Final = "/apis/leasehold.dev/v1alpha1/mcpconnections"
+EXPOSURES: Final = "/apis/leasehold.dev/v1alpha1/mcpagentexposures"
 REVOCATIONS: Final = "/apis/leasehold.dev/v1alpha1/mcprevocations"
 
 RECIPES: Final[dict[str, dict[str, Any]]] = {
@@ -184,6 +185,12 @@ class CrashWorld:
         assert body is not None
         found = [MCPConnection.model_validate(each) for each in body["items"]]
         return {each.metadata.namespace: each for each in found}
+
+    def exposed(self) -> set[str]:
+        """The namespaces whose agent has an exposure."""
+        body = self.admin.get(EXPOSURES)
+        assert body is not None
+        return {each["metadata"]["namespace"] for each in body["items"]}
 
     def _subject(self, kind: str, lane: Lane) -> Subject:
         return Subject(kind, f"crash-{uuid.uuid4().hex[:10]}", _profile(lane, kind), _named(lane))

@@ -10,6 +10,7 @@ from docs.test_docs import rows
 from leasehold.cli.app import app
 from leasehold.core.import_files import CLIENTS
 from leasehold.core.import_found import CredentialKind
+from leasehold.core.import_registered import Registration
 
 PAGE = Path(__file__).parents[2] / "docs" / "importing.md"
 
@@ -19,6 +20,10 @@ def test_every_kind_of_credential_is_documented_with_what_it_takes_to_replace_it
     assert [(kind.strip("`"), revocable) for kind, _, revocable in documented] == [
         (str(kind), str(kind.revocable)) for kind in CredentialKind
     ]
+
+
+def test_every_registration_is_documented() -> None:
+    assert [name.strip("`") for name, _ in rows(PAGE, "registration", "meaning")] == list(Registration)
 
 
 def test_every_file_of_a_client_is_documented() -> None:

@@ -7,6 +7,7 @@ from contract.worlds import RealPeople
 from controlplane.waiting import wait_until
 from deployment import Deployment, Operator
 from e2e.claims import Claim, claim, generations, message, the_secret, works
+from e2e.test_drift_seen import patch_profile
 from leasehold.api.connection import EntryState
 from leasehold.api.revocation import MCPRevocation
 
@@ -99,12 +100,21 @@ def test_leaving_the_target_frees_nobody_and_resuming_gives_a_fresh_credential(
     key = claimed.connection.key
     label = ["label", "mcpconnection", claimed.connection.metadata.name, f"--namespace={claimed.namespace}"]
     deployment.plane.kubectl(*label, "tier=suspect")
-    target = {"namespace": claimed.namespace, "labelSelector": {"matchLabels": {"tier": "suspect"}}}
+    profile, vendor = claimed.connection.spec.profile, f"Example {claimed.namespace}"
+    patch_profile(deployment, profile, {"vendor": vendor})
+
+    def remembered() -> bool:
+        body = deployment.get_json("mcpconnection", claimed.namespace, claimed.connection.metadata.name)
+        return body is not None and body["status"]["server"].get("vendor") == vendor
+
+    wait_until(remembered, 15, "the connection remembers whose its server is")
+    target = {"vendor": vendor, "labelSelector": {"matchLabels": {"tier": "suspect"}}}
     throw(deployment, "stop-suspects", target, onLift="Resume")
     try:
         assert complete(deployment, "stop-suspects").status.verified == 1, key
         assert not works(deployment.plane, claimed.secret)
         deployment.plane.kubectl(*label, "tier-")
+        patch_profile(deployment, profile, {"vendor": "Another Inc"})
         wait_until(lambda: operator.metric("leasehold_breakglass_matched") == 1, 15, "the match is measured")
         still = deployment.wait_for(claimed.connection, "Revoked", status="False")
         assert [hold.revocation for hold in still.status.holds] == ["stop-suspects"]

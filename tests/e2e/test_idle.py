@@ -1,6 +1,7 @@
 """A connection that nobody uses loses its credential, and a person's word brings it back: with a heartbeat that a
 process renews under the rights of the example, and with what a Prometheus tells."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from adapters.prometheus_stage import PrometheusStage
+from commands import Commands, door, write_contexts
 from controlplane.child import spawn
 from controlplane.waiting import wait_until
 from deployment import Deployment, Operator, condition
@@ -158,3 +160,43 @@ def test_a_heartbeat_is_renewed_for_ones_own_connection_only(
     refused = agent.beats_once(f"{claimed.namespace}/somebody-else")
     assert refused.returncode == 1
     assert "forbidden" in refused.stderr
+
+
+def shadow_notes(deployment: Deployment, namespace: str) -> list[str]:
+    """Of the Events on Leases of that namespace."""
+    command = ["get", "events.events.k8s.io", f"--namespace={namespace}", "--output=json"]
+    items = json.loads(deployment.plane.kubectl(*command).stdout)["items"]
+    return [
+        each["note"] for each in items if (each["regarding"]["kind"], each["reason"]) == ("Lease", "Shadow")
+    ]
+
+
+def test_a_use_that_nobody_has_registered_is_told_until_somebody_registers_it(
+    deployment: Deployment, operator: Operator, tmp_path: Path
+) -> None:
+    namespace = deployment.namespace()
+    admin = Commands(
+        write_contexts(tmp_path / "config", {"admin": door(deployment.plane, "admin", namespace)})
+    )
+    written = "https://bob:hunter2@Shop.example.com/mcp?api_key=hunter2"
+    beat = ["heartbeat", f"{namespace}/agent-server", "--once", f"--server={written}", "--agent=shop-bot"]
+    assert admin.run(*beat, f"--kubeconfig={admin.kubeconfig}").status == 0
+    shadows = "leasehold_shadow_connections"
+    wait_until(lambda: operator.metric(shadows, namespace=namespace) == 1, LONG, "the shadow is counted")
+    listed = admin.run("list", "--shadow", "--output=json")
+    (row,) = json.loads(listed.out)
+    assert (row["name"], row["kind"], row["agent"], row["serverURL"]) == (
+        "agent-server",
+        "Unregistered",
+        "shop-bot",
+        "https://shop.example.com/mcp",
+    )
+    [note] = wait_until(lambda: shadow_notes(deployment, namespace), LONG, "an Event tells of it") or []
+    assert note.startswith("agent shop-bot uses https://shop.example.com/mcp, and there is no MCPConnection")
+    lease = deployment.get_json("lease", namespace, "agent-server")
+    everything = f"{lease} {note} {listed.out} {operator.log_path.read_text()} {operator.get('/metrics')[1]}"
+    assert "hunter2" not in everything
+    profile = deployment.profile(url="https://shop.example.com/mcp")
+    deployment.wait_for(deployment.connection(namespace, profile.metadata.name), "Active")
+    wait_until(lambda: operator.metric(shadows, namespace=namespace) == 0, LONG, "it is none any more")
+    assert json.loads(admin.run("list", "--shadow", "--output=json").out) == []

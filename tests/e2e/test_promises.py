@@ -165,8 +165,9 @@ def test_of_two_connections_that_name_one_secret_the_first_keeps_it(
     deployment: Deployment, operator: Operator
 ) -> None:
     claimed = claim(deployment)
+    other = deployment.profile(ORDERS)
     late = deployment.connection(
-        claimed.namespace, claimed.connection.spec.profile, "late", output={"secretName": "agent-server"}
+        claimed.namespace, other.metadata.name, "late", output={"secretName": "agent-server"}
     )
     refused = deployment.wait_for(late, "SecretConflict", status="False")
     assert "agent-server" in message(refused)

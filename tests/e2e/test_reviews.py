@@ -66,6 +66,9 @@ def test_a_rejection_ends_the_credential_until_somebody_approves(
     deployment.plane.kubectl("delete", "mcprev", name, f"--namespace={claimed.namespace}")
     deployment.plane.kubectl("delete", "mcpconnection", "agent-server", f"--namespace={claimed.namespace}")
     again = deployment.connection(claimed.namespace, claimed.connection.spec.profile)
+    still = deployment.wait_for(again, "Rejected", status="False")
+    assert name in message(still), "it is on record although review and connection are gone"
+    say(deployment, Claim(still, {}), "Approve")
     deployment.wait_for(again, "Active")
 
 

@@ -9,7 +9,9 @@ from fakes.switches import counts, said, spec, status_of, thrown, working
 from fakes.world import LEASED, NAMESPACE, World
 from leasehold.api.connection import EntryState, MCPConnection, MCPConnectionStatus
 from leasehold.api.names import ABANDON_ANNOTATION
+from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
+from objects import a_profile
 from virtual_time import in_virtual_time, passing
 
 BY_PROFILE = {"profile": "orders-read"}
@@ -95,6 +97,51 @@ async def test_an_operator_that_starts_afterwards_carries_it_out() -> None:
     await passing(5)
     assert world.ready(claimed) == "Revoked"
     assert said(world, "Complete") == ("True", Reason.VERIFIED)
+
+
+def with_vendor(world: World, vendor: str | None) -> MCPServerProfile:
+    profile = world.people.find(a_profile())
+    assert profile is not None
+    return world.people.change(profile, vendor=vendor)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@in_virtual_time
+async def test_a_vendor_means_its_connections_although_the_profile_was_deleted(restarted: bool) -> None:
+    world = World()
+    engine = await world.start()
+    profile = with_vendor(world, "Example Inc")
+    (claimed,) = await working(world)
+    world.people.delete(profile)
+    await passing(30)
+    assert world.leases()
+    if restarted:
+        assert await engine.stop(10)
+        await world.start()
+    world.people.revoke("stop", spec({"vendor": "Example Inc"}))
+    await passing(5)
+    assert world.ready(claimed) == "Revoked"
+    assert not world.leases()
+    assert counts(world) == (1, 1, 1, 1, 0)
+
+
+@in_virtual_time
+async def test_whose_profile_becomes_the_vendors_is_revoked_and_not_freed_by_another_word() -> None:
+    world = World()
+    await world.start()
+    (claimed,) = await working(world)
+    world.people.revoke("stop", spec({"vendor": "Example Inc"}))
+    await passing(5)
+    assert (world.ready(claimed), counts(world)[0]) == ("Active", 0)
+    with_vendor(world, "Example Inc")
+    await passing(5)
+    assert world.ready(claimed) == "Revoked"
+    assert not world.leases()
+    with_vendor(world, "Another Inc")
+    await passing(30)
+    assert world.ready(claimed) == "Revoked"
+    assert world.vault.mints == 1
+    assert counts(world) == (1, 1, 1, 1, 0)
 
 
 @pytest.mark.parametrize("restarted", [False, True])

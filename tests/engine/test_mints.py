@@ -10,6 +10,7 @@ from fakes.vault_world import DataAt, FakeRole, LeasedAt, TokenAt
 from fakes.world import ACCOUNT, CHILD, JWT_SECONDS, LEASED, NAMESPACE, OVERLAP_SECONDS, RECIPES, World
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.names import FINALIZER, SecretAnnotation
+from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.core.facts import SecretContent
 from leasehold.core.faults import Conflict, NeedsPerson, TryLater
@@ -222,7 +223,9 @@ async def test_of_two_that_name_one_secret_one_works_and_the_other_takes_over() 
     await world.start()
     first, second = world.claim("one", output={"secretName": "orders"}), None
     await passing(2)
-    second = world.claim("two", output={"secretName": "orders"})
+    other = world.profile.to_wire() | {"metadata": {"name": "orders-too"}}
+    world.people.create(MCPServerProfile.model_validate(other))
+    second = world.claim("two", profile="orders-too", output={"secretName": "orders"})
     await passing(5)
     assert (world.ready(first), world.ready(second)) == ("Active", "SecretConflict")
     assert world.vault.mints == 1

@@ -26,10 +26,10 @@ def told(world: World, action: str = "policy") -> list[str]:
     return [each["data"]["reason"] for each in world.audit.records if each["data"]["action"] == action]
 
 
-def approve(world: World, reviewer: str) -> None:
+def approve(world: World, reviewer: str, connection: str = "orders") -> None:
     body = {
         "metadata": {"name": f"review-{world.cluster.next_version()}", "namespace": NAMESPACE},
-        "spec": {"connection": "orders", "reviewer": reviewer, "decision": "Approve", "comment": "needed"},
+        "spec": {"connection": connection, "reviewer": reviewer, "decision": "Approve", "comment": "needed"},
     }
     world.people.create(MCPConnectionReview.model_validate(body))
 
@@ -153,6 +153,9 @@ async def test_an_agents_place_is_free_once_an_older_connection_is_gone() -> Non
     await passing(5)
     assert [world.ready(each) for each in (older, younger)] == ["Active", "PolicyViolated"]
     world.people.delete(older)
+    await passing(30)
+    assert world.ready(younger) == "Recreated"
+    approve(world, "alice", "more-orders")
     await passing(30)
     assert (world.ready(younger), world.secret_works("more-orders")) == ("Active", True)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from leasehold.api.base import Resource
+from leasehold.api.exposure import MCPAgentExposure
 from leasehold.api.names import FINALIZER, SecretAnnotation, SecretLabel
 from leasehold.api.reasons import Reason
 from leasehold.api.revocation import MCPRevocation
@@ -18,6 +19,7 @@ from leasehold.api.snapshot import MCPToolSnapshot
 from leasehold.core.facts import (
     EventType,
     Heartbeat,
+    LabelledHeartbeat,
     RevocationFact,
     SecretContent,
     SecretMeta,
@@ -98,6 +100,8 @@ class FakeCluster:
         self.service_accounts: dict[tuple[str, str], str] = {}
         self.heartbeats: dict[tuple[str, str], datetime | None] = {}
         """The Leases of that name, by when they were renewed."""
+        self.labelled: dict[tuple[str, str], LabelledHeartbeat] = {}
+        """Those of them that have the label of a heartbeat."""
         self.secrets: dict[tuple[str, str], FakeSecret] = {}
         self.unreadable_revocations: list[RevocationFact] = []
         self.events: list[FakeEvent] = []
@@ -177,6 +181,10 @@ class FakeCluster:
         with self._called("heartbeat"):
             known = (namespace, name) in self.heartbeats
             return Heartbeat(self.heartbeats[namespace, name]) if known else None
+
+    async def list_heartbeats(self) -> tuple[LabelledHeartbeat, ...]:
+        with self._called("list_heartbeats"):
+            return tuple(self.labelled.values())
 
     async def request_token(
         self, namespace: str, name: str, audience: str, seconds: int
@@ -269,6 +277,31 @@ class FakeCluster:
             if not secret.ours:
                 raise NeedsPerson(Reason.SECRET_CONFLICT, "it has lost our label")
             del self.secrets[namespace, name]
+
+    async def create_exposure(self, exposure: MCPAgentExposure) -> MCPAgentExposure:
+        with self._called("create_exposure"):
+            namespace = exposure.metadata.namespace
+            if namespace not in self.namespaces or self.namespaces[namespace].terminating:
+                raise Vanished(f"the namespace {namespace} is being deleted")
+            if key_of(exposure) in self.objects:
+                raise Conflict("the name is taken")
+            uid, created = self.new_uid(), self._now()
+            return self.store(with_metadata(exposure, uid=uid, creation_timestamp=created, generation=1))
+
+    async def replace_exposure(self, exposure: MCPAgentExposure) -> MCPAgentExposure:
+        with self._called("replace_exposure"):
+            held = self._held(exposure)
+            generation = held.metadata.generation + 1
+            return self.store(with_metadata(exposure, generation=generation))
+
+    async def delete_exposure(self, exposure: MCPAgentExposure) -> None:
+        with self._called("delete_exposure"):
+            held = self.objects.get(key_of(exposure))
+            if held is None:
+                return
+            if held.metadata.resource_version != exposure.metadata.resource_version:
+                raise Conflict(f"{exposure.key} has changed")
+            del self.objects[key_of(held)]
 
     async def create_snapshot(self, snapshot: MCPToolSnapshot) -> None:
         with self._called("create_snapshot"):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from fakes.cluster import FakeCluster, FakeNamespace, FakeSecret, key_of, with_metadata
 from leasehold.api.base import Resource, whole_seconds
 from leasehold.api.revocation import MCPRevocation
-from leasehold.core.facts import RevocationFact, SecretMeta
+from leasehold.core.facts import LabelledHeartbeat, RevocationFact, SecretMeta
 
 R = TypeVar("R", bound=Resource)
 
@@ -101,9 +101,18 @@ class FakePeople:
         """Write a Lease with that renewTime, or with none."""
         self.cluster.heartbeats[namespace, name] = renewed
 
+    def beat(self, beat: LabelledHeartbeat) -> str:
+        """Write a Lease that is labelled as a heartbeat; returns its uid."""
+        key = (beat.namespace, beat.name)
+        uid = self.cluster.labelled[key].uid if key in self.cluster.labelled else self.cluster.new_uid()
+        self.cluster.labelled[key] = replace(beat, uid=uid)
+        self.cluster.heartbeats[key] = beat.renewed
+        return uid
+
     def delete_lease(self, namespace: str, name: str) -> None:
         """Delete it."""
         del self.cluster.heartbeats[namespace, name]
+        self.cluster.labelled.pop((namespace, name), None)
 
     def create_secret(
         self, namespace: str, name: str, data: Mapping[str, str], labels: Mapping[str, str] | None = None

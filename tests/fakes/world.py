@@ -128,6 +128,8 @@ class World:
         """How long the next calls of a method of the cluster take before they are carried out."""
         self.lead = Lead()
         self.engines: list[Engine] = []
+        self.telemetry = Telemetry(FleetMetrics(), "test")
+        """The numbers of all engines."""
         self.vault.engines |= {
             LEASED: LeasedAt(),
             CHILD: TokenAt(),
@@ -156,7 +158,7 @@ class World:
             vault or self.vault,
             self.clock,
             self.audit,
-            Telemetry(FleetMetrics(), "test"),
+            self.telemetry,
             EventRecorder(ports, self.clock),
             self.lead,
             self.catalog,

@@ -15,6 +15,7 @@ DECIDED = (
     Reason.EXPIRED,
     Reason.POLICY_VIOLATED,
     Reason.POLICY_UNREADABLE,
+    Reason.RECREATED,
     Reason.DRIFTED,
     Reason.IDLE,
     Reason.ORPHANED,

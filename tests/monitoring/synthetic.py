@@ -41,6 +41,7 @@ class SyntheticOperator:
         for lane in LANES:
             self._telemetry.queue(lane, 3, 1.0)
         self._telemetry.store("default", not troubled, Reason.SEALED if troubled else Reason.ACTIVE, 0)
+        self._telemetry.looked_for_shadows("ok", {"support": (2, now)} if troubled else {})
         self._telemetry.breakglass(1 if troubled else 0, 4, 2, {"Unreachable": 2} if troubled else {})
 
     def leads(self, leading: bool) -> None:

@@ -153,6 +153,20 @@ MUTANTS = (
         ("tests/engine/test_breakglass.py", "leaving_the_target"),
     ),
     Mutant(
+        "breakglass: a profile that is deleted frees whom its vendor means",
+        "operator/leasehold/core/project.py",
+        "    if o.profile is None:\n        return o.connection.status.server\n",
+        "    if o.profile is None:\n        return None\n",
+        ("tests/engine/test_breakglass.py", "profile_was_deleted"),
+    ),
+    Mutant(
+        "breakglass: the vendor that a connection remembers does not count",
+        "operator/leasehold/core/revocations.py",
+        "all(server.vendor != target.vendor for server in servers)",
+        "(profile is None or profile.spec.vendor != target.vendor)",
+        ("tests/engine/test_breakglass.py", "profile_was_deleted"),
+    ),
+    Mutant(
         "breakglass: whom it matched is not written down before the first stroke",
         ENGINE + "breakglass.py",
         "        await self._reports.record(revocation, len(matched))\n",
@@ -395,6 +409,23 @@ MUTANTS = (
         ("tests/engine/test_use_watch.py", "an_approval_brings_it_back"),
     ),
     Mutant(
+        "shadows: what a URL carries of a credential is shown",
+        "operator/leasehold/core/shadow.py",
+        'return read_url(url).text.partition("?")[0]',
+        "return url",
+        ("tests/core/test_shadow.py", "without_anything_of_a_credential"),
+    ),
+    Mutant(
+        "shadows: a list that failed says that there are none, and what was told is told again",
+        ENGINE + "shadows.py",
+        """            log.warning("heartbeats could not be listed", reason=fault.reason, why=fault.message)
+            return
+""",
+        """            heartbeats = ()
+""",
+        ("tests/engine/test_shadow_watch.py", "look_that_fails"),
+    ),
+    Mutant(
         "owners: a directory that is not believed says that somebody has left",
         "operator/leasehold/core/owners.py",
         "return None if self.doubt is not None else folded(user) in self.active",
@@ -465,6 +496,13 @@ MUTANTS = (
         ("tests/core/test_import_discretion.py", "within_one_run"),
     ),
     Mutant(
+        "import: profiles that may not be listed make everything a shadow",
+        "operator/leasehold/core/import_registered.py",
+        "            self._registered.are_all_profiles\n            and (",
+        "            (",
+        ("tests/core/test_import_registered.py", "neither_for_registered_nor_for_a_shadow"),
+    ),
+    Mutant(
         "command line: breakglass goes on although the target was not typed",
         "operator/leasehold/cli/breakglass.py",
         "    if typed.strip() != word:",
@@ -491,6 +529,27 @@ MUTANTS = (
         "audit_end=self._audit_end() or claim.audit_end",
         "audit_end=self._audit_end()",
         ("tests/engine/test_elector.py", "leaves_word_of_its_last_audit_record"),
+    ),
+    Mutant(
+        "exposure: a connection goes before its end is on record",
+        ENGINE + "reconcile.py",
+        "                await self._exposures.leave(work.as_it_will_be)\n",
+        "",
+        ("tests/engine/test_exposures.py", "on_record_before"),
+    ),
+    Mutant(
+        "exposure: a rejection goes with its connection",
+        "operator/leasehold/core/former.py",
+        "        if each.rejection is not None\n",
+        "        if False and each.rejection is not None\n",
+        ("tests/engine/test_exposures.py", "rejection_outlives"),
+    ),
+    Mutant(
+        "exposure: an end that nobody saw needs no approval",
+        "operator/leasehold/core/former.py",
+        "        and each.last_generation != 0\n",
+        "        and each.last_generation\n",
+        ("tests/core/test_former.py", "looked_at_anew"),
     ),
     Mutant(
         "command line: a revocation whose answer was lost is given up",

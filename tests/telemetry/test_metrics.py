@@ -305,3 +305,21 @@ def test_a_scrape_during_changes_sees_whole_connections(rounds: int) -> None:
         scraper.join(timeout=30)
     assert not scraper.is_alive()
     assert torn == []
+
+
+def test_a_namespace_without_shadows_any_more_has_no_series() -> None:
+    telemetry = Telemetry(FleetMetrics(), "test")
+    telemetry.looked_for_shadows("ok", {"support": (2, NOON), "search": (1, NOON)})
+    telemetry.looked_for_shadows("ok", {"support": (1, NOON + timedelta(hours=1))})
+    text = telemetry.render().decode()
+    assert samples(text, "leasehold_shadow_connections") == [({"namespace": "support"}, 1)]
+    assert samples(text, "leasehold_shadow_last_seen_timestamp_seconds") == [
+        ({"namespace": "support"}, (NOON + timedelta(hours=1)).timestamp())
+    ]
+    telemetry.looked_for_shadows("Refused", {})
+    text = telemetry.render().decode()
+    assert samples(text, "leasehold_shadow_connections") == []
+    assert {labels["outcome"]: value for labels, value in samples(text, "leasehold_shadow_looks_total")} == {
+        "ok": 2,
+        "Refused": 1,
+    }

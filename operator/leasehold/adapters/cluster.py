@@ -10,13 +10,14 @@ from urllib.parse import quote
 
 from leasehold.adapters.cluster_clock import ServerClock
 from leasehold.adapters.cluster_evidence import EvidenceCalls
+from leasehold.adapters.cluster_exposures import ExposureCalls
 from leasehold.adapters.cluster_faults import done, is_absent, kind_is_not_installed
-from leasehold.adapters.cluster_heartbeat import heartbeat_call, heartbeat_of
+from leasehold.adapters.cluster_heartbeats import HeartbeatCalls
 from leasehold.adapters.cluster_http import METADATA_ONLY, Call, Observe, Transport
 from leasehold.adapters.cluster_inspection import InspectionCalls
 from leasehold.adapters.cluster_kubeconfig import KubeContext
 from leasehold.adapters.cluster_login import Connection
-from leasehold.adapters.cluster_objects import ObjectCalls, identity_of, key_of
+from leasehold.adapters.cluster_objects import identity_of, key_of
 from leasehold.adapters.cluster_people import PersonCalls
 from leasehold.adapters.cluster_secrets import SecretCalls
 from leasehold.adapters.cluster_snapshots import SnapshotCalls
@@ -24,7 +25,7 @@ from leasehold.adapters.cluster_workloads import WorkloadCalls
 from leasehold.api.base import Resource
 from leasehold.api.names import API_VERSION, GROUP
 from leasehold.api.reasons import Reason
-from leasehold.core.facts import EventType, Heartbeat, RevocationFact, ServiceAccountFact, ServiceAccountToken
+from leasehold.core.facts import EventType, RevocationFact, ServiceAccountFact, ServiceAccountToken
 from leasehold.core.faults import TryLater
 from leasehold.core.sealed import Sealed
 
@@ -34,7 +35,14 @@ MAX_NOTE_LENGTH = 1024
 
 
 class KubernetesCluster(
-    ObjectCalls, SecretCalls, SnapshotCalls, PersonCalls, InspectionCalls, WorkloadCalls, EvidenceCalls
+    HeartbeatCalls,
+    SecretCalls,
+    SnapshotCalls,
+    PersonCalls,
+    InspectionCalls,
+    WorkloadCalls,
+    EvidenceCalls,
+    ExposureCalls,
 ):
     """One API server, and its clock. With `namespaces`, lists are of these alone."""
 
@@ -101,12 +109,6 @@ class KubernetesCluster(
         metadata = await self._metadata(call)
         return None if metadata is None else ServiceAccountFact(uid=metadata["uid"])
 
-    async def heartbeat(self, namespace: str, name: str) -> Heartbeat | None:
-        """The Lease of that name."""
-        call = heartbeat_call("get", namespace, name)
-        answer = await self._transport.send(call)
-        return None if is_absent(answer) else heartbeat_of(call, done(call, answer))
-
     async def _metadata(self, call: Call) -> dict[str, Any] | None:
         answer = await self._transport.send(call)
         if is_absent(answer):
@@ -170,7 +172,11 @@ class KubernetesCluster(
                 "note": message[:MAX_NOTE_LENGTH],
                 "reportingController": GROUP,
                 "reportingInstance": "leasehold",
-                "regarding": {"apiVersion": API_VERSION, "kind": regarding.KIND, **identity_of(regarding)},
+                "regarding": {
+                    "apiVersion": regarding.GROUP_VERSION,
+                    "kind": regarding.KIND,
+                    **identity_of(regarding),
+                },
             },
         )
         done(call, await self._transport.send(call))

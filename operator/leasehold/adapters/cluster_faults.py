@@ -27,6 +27,11 @@ def kind_is_not_installed(answer: Answer) -> bool:
     return answer.status == 404 and "Audit-Id" in answer.headers
 
 
+def namespace_is_going(answer: Answer) -> bool:
+    """Whether nothing new is accepted because the namespace is being deleted."""
+    return answer.status == 403 and _has_cause(answer.json(), "NamespaceTerminating")
+
+
 def fault_of(call: Call, answer: Answer) -> Fault:
     """The fault that an unsuccessful answer stands for."""
     what = f"{call.verb} {call.resource} {call.subject}"
@@ -35,7 +40,7 @@ def fault_of(call: Call, answer: Answer) -> Fault:
     match answer.status:
         case 401:
             return TryLater(Reason.CLUSTER_UNAVAILABLE, f"The API server does not know us: {what}.")
-        case 403 if _has_cause(status, "NamespaceTerminating"):
+        case 403 if namespace_is_going(answer):
             return TryLater(
                 Reason.CLUSTER_UNAVAILABLE,
                 f"The namespace is being deleted, and nothing new is accepted in it: {what}.",

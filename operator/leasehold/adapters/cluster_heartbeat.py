@@ -5,6 +5,7 @@ Whoever renews it writes a time. Ours is the API server's, so that a pod whose c
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -13,8 +14,8 @@ from leasehold.adapters.cluster_clock import ServerClock
 from leasehold.adapters.cluster_faults import done, is_absent
 from leasehold.adapters.cluster_http import JSON, MERGE_PATCH, Answer, Call, Transport
 from leasehold.adapters.cluster_login import ConfigException, Connection
+from leasehold.api.names import HEARTBEAT_LABEL, HEARTBEAT_LABEL_VALUE, HeartbeatAnnotation
 from leasehold.api.reasons import Reason
-from leasehold.core.facts import Heartbeat
 from leasehold.core.faults import Conflict, NeedsPerson, TryLater
 
 
@@ -27,33 +28,31 @@ def heartbeat_call(verb: str, namespace: str, name: str, body: Any = None) -> Ca
     return Call(verb, "leases", f"{namespace}/{name}", path, body=body, content_type=content_type)
 
 
-def heartbeat_of(call: Call, answer: Answer) -> Heartbeat:
-    """What a Lease says; every field of its spec is optional.
+@dataclass(frozen=True)
+class Beat:
+    """What is written into the Lease `namespace/name`, besides the time."""
 
-    :raises NeedsPerson: its renewTime is none that a calendar here knows
-    """
-    text = (answer.json().get("spec") or {}).get("renewTime")
-    try:
-        return Heartbeat(datetime.fromisoformat(text) if text else None)
-    except ValueError as error:
-        raise NeedsPerson(
-            Reason.MALFORMED, f"spec.renewTime of Lease {call.subject} cannot be read as a time."
-        ) from error
+    namespace: str
+    name: str
+    holder: str
+    lasts_seconds: int
+    """In how many seconds the next one is to be expected."""
+    server_url: str | None = None
+    """Nothing of a credential may be in it."""
+    agent: str | None = None
 
 
 class KubernetesHeartbeat:
     """Renews one Lease, as whoever the kubeconfig or the pod's service account says."""
 
-    def __init__(self, connection: Connection, namespace: str, name: str, holder: str) -> None:
+    def __init__(self, connection: Connection, beat: Beat) -> None:
         self._clock = ServerClock()
         self._transport = Transport(connection, self._clock)
-        self._namespace, self._name, self._holder = namespace, name, holder
+        self._beat = beat
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def opened(
-        cls, kubeconfig: str | None, namespace: str, name: str, holder: str
-    ) -> AsyncIterator["KubernetesHeartbeat"]:
+    async def opened(cls, kubeconfig: str | None, beat: Beat) -> AsyncIterator["KubernetesHeartbeat"]:
         """With a kubeconfig, or in a pod; the session ends with the context.
 
         :raises NeedsPerson: there is neither
@@ -65,7 +64,7 @@ class KubernetesHeartbeat:
         except (ConfigException, OSError, ValueError) as error:
             what = f"the kubeconfig {kubeconfig}" if kubeconfig else "the pod's service account"
             raise NeedsPerson(Reason.UNAUTHORIZED, f"There is no login: {what} cannot be read.") from error
-        heartbeat = cls(connection, namespace, name, holder)
+        heartbeat = cls(connection, beat)
         try:
             yield heartbeat
         finally:
@@ -88,20 +87,34 @@ class KubernetesHeartbeat:
             raise TryLater(Reason.CLUSTER_UNAVAILABLE, "The API server's answer has no Date.")
         if is_absent(await self._send("patch", self._body(now))):
             try:
-                await self._send("create", {**self._body(now), **self._named()})
+                await self._send("create", self._new(now))
             except Conflict:  # somebody else was faster, and has just renewed it by that
                 return now
         return now
 
     async def _send(self, verb: str, body: Any = None) -> Answer:
-        call = heartbeat_call(verb, self._namespace, self._name, body)
+        call = heartbeat_call(verb, self._beat.namespace, self._beat.name, body)
         answer = await self._transport.send(call)
         return answer if is_absent(answer) and verb != "create" else done(call, answer)
 
     def _body(self, now: datetime) -> dict[str, Any]:
+        """What a merge patch changes: what is not said any more goes."""
+        beat = self._beat
+        said = {HeartbeatAnnotation.SERVER_URL: beat.server_url, HeartbeatAnnotation.AGENT: beat.agent}
         renewed = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        return {"spec": {"holderIdentity": self._holder, "renewTime": renewed}}
+        return {
+            "metadata": {"labels": {HEARTBEAT_LABEL: HEARTBEAT_LABEL_VALUE}, "annotations": said},
+            "spec": {
+                "holderIdentity": beat.holder,
+                "leaseDurationSeconds": beat.lasts_seconds,
+                "renewTime": renewed,
+            },
+        }
 
-    def _named(self) -> dict[str, Any]:
-        metadata = {"name": self._name, "namespace": self._namespace}
-        return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata}
+    def _new(self, now: datetime) -> dict[str, Any]:
+        body = self._body(now)
+        metadata = body["metadata"]
+        said = {key: text for key, text in metadata["annotations"].items() if text is not None}
+        names = {"name": self._beat.name, "namespace": self._beat.namespace, "annotations": said}
+        kind = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+        return {**kind, **body, "metadata": {**metadata, **names}}

@@ -255,6 +255,7 @@ class Resource(ApiModel):
     PLURAL: ClassVar[str]
     SHORT_NAME: ClassVar[str]
     NAMESPACED: ClassVar[bool]
+    GROUP_VERSION: ClassVar[str] = "leasehold.dev/v1alpha1"
 
     api_version: Literal["leasehold.dev/v1alpha1"] = "leasehold.dev/v1alpha1"
     metadata: ObjectMeta

@@ -17,7 +17,7 @@ from leasehold.api.base import (
     Time,
 )
 from leasehold.api.hold import MAX_HOLDS, Hold
-from leasehold.api.profile import CredentialType, SurfaceDigest, Team, Transport
+from leasehold.api.profile import CredentialType, SurfaceDigest, Team, Transport, Vendor
 from leasehold.api.rules import ATOMIC, SET, Immutable, ListType, keys_match, rule, transition
 from leasehold.api.violation import MAX_VIOLATIONS, PolicyViolation
 
@@ -316,6 +316,8 @@ class ServerFacts(ApiModel):
 
     url: Annotated[str, StringConstraints(max_length=2048)] | None = None
     """Where it is reached."""
+    vendor: Vendor | None = None
+    """Whose it is. A revocation matches it still when the profile is gone."""
     transport: Transport | None = None
     """How it is reached."""
     scopes: Annotated[

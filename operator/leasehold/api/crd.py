@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
+from leasehold.api.exposure import MCPAgentExposure
 from leasehold.api.names import GROUP, VERSION
 from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import MCPServerProfile
@@ -22,6 +23,7 @@ KINDS: Final[tuple[type[Resource], ...]] = (
     MCPRevocation,
     MCPToolSnapshot,
     MCPAccessPolicy,
+    MCPAgentExposure,
 )
 
 
@@ -121,6 +123,18 @@ COLUMNS: Final[Mapping[type[Resource], Sequence[Column]]] = {
         Column("Types", ".spec.allowedCredentialTypes", "Allowed types of credential", wide=True),
         Column("Profiles", ".spec.allowedProfiles", "Allowed profiles", wide=True),
         Column("Requires", ".spec.requires", "What people have to have done", wide=True),
+        AGE,
+    ),
+    MCPAgentExposure: (
+        Column("Connections", ".spec.connectionCount", "How many connections the agent has", "integer"),
+        Column("Risk", ".spec.riskTier", "The highest risk tier of its servers"),
+        Column("Capabilities", ".spec.capabilities", "All that it can do"),
+        Column(
+            "Residual", ".spec.residualExposureUntil", "Until when something that was denied may still work"
+        ),
+        Column("Forbidden", ".spec.forbidden[*].policy", "Policies whose forbidden combinations it has"),
+        Column("Servers", ".spec.profiles[*].name", "The profiles that it reaches", wide=True),
+        Column("Data", ".spec.dataClasses", "The classes of data that it reaches", wide=True),
         AGE,
     ),
     MCPToolSnapshot: (

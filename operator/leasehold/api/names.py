@@ -21,6 +21,18 @@ def store_audience(store_name: str) -> str:
     return STORE_AUDIENCE_PREFIX + store_name
 
 
+HEARTBEAT_LABEL: Final = f"{GROUP}/heartbeat"
+HEARTBEAT_LABEL_VALUE: Final = "true"
+"""On a Lease that says by its name which connection is in use."""
+
+
+class HeartbeatAnnotation:
+    """What a heartbeat says besides that it beats."""
+
+    SERVER_URL: Final = f"{GROUP}/server-url"
+    AGENT: Final = f"{GROUP}/agent"
+
+
 class SecretLabel:
     """Labels of the Secrets that we make; the admission policies confine us to them."""
 

@@ -21,6 +21,8 @@ from leasehold.api.urls import ServerURL
 
 Team = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
+Vendor = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
 SurfaceDigest = Annotated[str, StringConstraints(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")]
 """`sha256:…` of a surface's canonical JSON: what is approved."""
 
@@ -246,7 +248,7 @@ class MCPServerProfileSpec(ApiModel):
     """What an agent starts, with its arguments; with transport Stdio only."""
     owner: ProfileOwner
     """Who answers for the server."""
-    vendor: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    vendor: Vendor | None = None
     """Whose product or service the server is, as in Example Inc; what is one vendor's is written alike."""
     scopes: Annotated[
         tuple[Annotated[str, StringConstraints(min_length=1, max_length=256)], ...], Field(max_length=64), SET

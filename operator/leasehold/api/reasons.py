@@ -22,6 +22,7 @@ class Reason(StrEnum):
     POLICY_UNREADABLE = "PolicyUnreadable"
     SECRET_CONFLICT = "SecretConflict"  # noqa: S105
     LEDGER_LOST = "LedgerLost"
+    RECREATED = "Recreated"
     LEDGER_FULL = "LedgerFull"
     STORE_UNAVAILABLE = "StoreUnavailable"
     PENDING = "Pending"
@@ -58,6 +59,9 @@ class Reason(StrEnum):
     RETRYING = "Retrying"
     IN_USE = "InUse"
     NOT_IN_USE = "NotInUse"
+
+    # what is in use and not registered
+    SHADOW = "Shadow"
 
     # access policies
     POLICY_SATISFIED = "PolicySatisfied"

@@ -18,7 +18,7 @@ from leasehold.api.base import (
 )
 from leasehold.api.connection import User
 from leasehold.api.hold import UID, OnLift
-from leasehold.api.profile import Team
+from leasehold.api.profile import Team, Vendor
 from leasehold.api.rules import Immutable, ListType, lacks, rule, transition
 from leasehold.api.urls import ServerURL
 
@@ -42,7 +42,17 @@ ConnectionKey = Annotated[
     ),
 ]
 
-_FIELDS = ("serverURL", "profile", "agent", "ownerUser", "team", "connection", "namespace", "labelSelector")
+_FIELDS = (
+    "serverURL",
+    "vendor",
+    "profile",
+    "agent",
+    "ownerUser",
+    "team",
+    "connection",
+    "namespace",
+    "labelSelector",
+)
 
 
 class RevocationTarget(ApiModel):
@@ -51,6 +61,8 @@ class RevocationTarget(ApiModel):
     server_url: TargetURL | None = Field(default=None, alias="serverURL")
     """The server's canonical URL; with a * at the end, every URL that begins so (https://host/* is the whole
     host)."""
+    vendor: Vendor | None = None
+    """Whose servers: the vendor as it is written in profiles (spec.vendor)."""
     profile: DNSSubdomain | None = None
     """The MCPServerProfile that is used."""
     agent: DNSSubdomain | None = None

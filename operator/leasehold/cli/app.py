@@ -4,6 +4,7 @@ from importlib.metadata import version as version_of
 
 import typer
 
+from leasehold.cli.agents import agents
 from leasehold.cli.bootstrap import bootstrap
 from leasehold.cli.breakglass import breakglass
 from leasehold.cli.connection_list import list_connections
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they would print local variables, and some are secret
 )
 app.command("list")(list_connections)
+app.command()(agents)
 app.command()(status)
 app.command()(diff)
 app.command()(approve)

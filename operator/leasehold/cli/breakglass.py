@@ -29,6 +29,7 @@ from leasehold.cli.breakglass_target import (
     ServerURL,
     TargetNamespace,
     Team,
+    Vendor,
     target_of,
     word_for,
 )
@@ -75,6 +76,7 @@ COLUMNS: Final[Sequence[Column[Outcome]]] = (
 def breakglass(
     reason: Annotated[str, typer.Option(help="Why they are stopped; it stays on record.")],
     server_url: ServerURL = None,
+    vendor: Vendor = None,
     profile: Profile = None,
     agent: Agent = None,
     owner_user: OwnerUser = None,
@@ -110,6 +112,7 @@ def breakglass(
         target = target_of(
             {
                 "serverURL": server_url,
+                "vendor": vendor,
                 "profile": profile,
                 "agent": agent,
                 "ownerUser": owner_user,
@@ -161,6 +164,10 @@ def _show(target: RevocationTarget, surveys: Sequence[Survey]) -> None:
             count = len(each.matched)
             match = "1 connection matches" if count == 1 else f"{count} connections match"
             _say(f"{each.context}: {match} now, and new ones would, too")
+        if each.unsure:
+            _say(
+                f"{each.context}: {each.unsure} more may match as well: this version cannot read their profiles"
+            )
         if each.unreadable:
             _say(
                 f"{each.context}: {each.unreadable} more cannot be read by this version, and may match as well"

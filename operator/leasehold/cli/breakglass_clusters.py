@@ -41,6 +41,8 @@ class Survey:
     """None: they cannot be listed, which stops nobody."""
     unreadable: int = 0
     """Connections that this version cannot read; the operator's may."""
+    unsure: int = 0
+    """Connections that may match, for nobody can read their profiles here; the operator may."""
     trouble: str = ""
 
 
@@ -87,9 +89,10 @@ async def _surveyed(kubeconfig: Path | None, context: str | None, target: Revoca
             await access.cluster.user_name()
             seen = replace(seen, is_known=True)
             connections, unreadable = await access.cluster.list_all(MCPConnection)
-            profiles, _ = await access.cluster.list_all(MCPServerProfile)
+            profiles, unread = await access.cluster.list_all(MCPServerProfile)
             matched = _matched(target, connections, profiles)
-            return replace(seen, matched=matched, unreadable=len(unreadable))
+            unsure = _unsure(target, connections, unread)
+            return replace(seen, matched=matched, unreadable=len(unreadable), unsure=unsure)
     except Fault as fault:
         return replace(seen, trouble=fault.message)
 
@@ -98,8 +101,17 @@ def _matched(
     target: RevocationTarget, connections: Sequence[MCPConnection], profiles: Sequence[MCPServerProfile]
 ) -> tuple[MCPConnection, ...]:
     """By the very code by which the operator matches."""
-    urls = {profile.metadata.name: profile.spec.url for profile in profiles}
-    return tuple(each for each in connections if matches(target, each, urls.get(each.spec.profile)))
+    registered = {profile.metadata.name: profile for profile in profiles}
+    return tuple(each for each in connections if matches(target, each, registered.get(each.spec.profile)))
+
+
+def _unsure(target: RevocationTarget, connections: Sequence[MCPConnection], unreadable: Sequence[str]) -> int:
+    """How many do not match by what is known of them, and may by a profile that cannot be read."""
+    rest = target.model_copy(update={"vendor": None, "server_url": None})
+    return sum(
+        each.spec.profile in unreadable and matches(rest, each, None) and not matches(target, each, None)
+        for each in connections
+    )
 
 
 async def throw(

@@ -12,6 +12,7 @@ ServerURL = Annotated[
     str | None,
     typer.Option(help="The server's URL; with * at the end, every URL that begins so."),
 ]
+Vendor = Annotated[str | None, typer.Option(help="The servers' vendor (the profile's spec.vendor).")]
 Profile = Annotated[str | None, typer.Option(help="The MCPServerProfile.")]
 Agent = Annotated[str | None, typer.Option(help="The agent's name.")]
 OwnerUser = Annotated[str | None, typer.Option(help="The owner's user name.")]
@@ -25,6 +26,7 @@ Selector = Annotated[
 
 _OPTIONS: Final = {
     "serverURL": "--server-url",
+    "vendor": "--vendor",
     "profile": "--profile",
     "agent": "--agent",
     "ownerUser": "--owner-user",

@@ -9,9 +9,10 @@ import typer
 from leasehold.api.base import rfc3339
 from leasehold.api.connection import MCPConnection, ReviewRecord
 from leasehold.cli.access import AllNamespaces, Context, Kubeconfig, Namespace, opened, run
-from leasehold.cli.ending import failed
+from leasehold.cli.ending import failed, refused
 from leasehold.cli.output import Column, Format, Output, as_rows
 from leasehold.cli.selection import Team, Vendor, narrowed
+from leasehold.cli.shadow_list import list_shadows
 from leasehold.core.conditions import condition_of
 
 
@@ -107,14 +108,24 @@ def list_connections(
     ] = "",
     team: Team = None,
     vendor: Vendor = None,
+    shadow: Annotated[
+        bool,
+        typer.Option("--shadow", help="Instead, heartbeats of what is in use and not registered."),
+    ] = False,
     output: Output = Format.TABLE,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
     """List connections and how they stand.
 
-    Each with whoever answers for it, its deadlines, drift, and its newest review.
+    Each with whoever answers for it, its deadlines, drift, and its newest review. With --shadow, the heartbeats
+    that no connection stands for; only those that `leasehold heartbeat` renews, or that have its label, are seen.
     """
+    if shadow:
+        if selector or team is not None or vendor is not None:
+            raise refused("--shadow: leave out --selector, --team and --vendor, which are about connections")
+        list_shadows(namespace, all_namespaces, output, kubeconfig, context)
+        return
 
     async def listed() -> tuple[list[MCPConnection], list[str], str]:
         async with opened(kubeconfig, context, namespace) as access:

@@ -12,6 +12,7 @@ from leasehold.adapters.metrics_http import scrape
 from leasehold.adapters.vault import HvacVault
 from leasehold.api.base import Resource, rfc3339
 from leasehold.api.connection import MCPConnection
+from leasehold.api.exposure import MCPAgentExposure
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
@@ -90,6 +91,7 @@ async def read_cluster(cluster: KubernetesCluster, asked: Asked) -> Sources:
         connections=tuple(found[MCPConnection]),
         reviews=tuple(found[MCPConnectionReview]),
         revocations=tuple(found[MCPRevocation]),
+        exposures=tuple(found[MCPAgentExposure]),
         unreadable=tuple(unreadable),
         audit=asked.audit,
         metrics=asked.metrics,

@@ -15,17 +15,21 @@ from leasehold.api.connection import Purpose, User
 from leasehold.api.profile import Team
 from leasehold.cli.access import Context, Kubeconfig, opened, run
 from leasehold.cli.ending import FAILED, FINDINGS, LONGEST_LINE, refused
+from leasehold.cli.import_comparison import read_registered
 from leasehold.cli.output import Column, Format, as_rows
 from leasehold.core.faults import NeedsPerson
 from leasehold.core.hidden_text import visible
 from leasehold.core.import_files import Import, client_of, is_kept_for_servers, read_file
 from leasehold.core.import_found import Unread
 from leasehold.core.import_manifests import Declared, as_manifests
+from leasehold.core.import_registered import Comparison, Registered
 from leasehold.core.import_report import Row, rows, totals
 from leasehold.core.import_values import Fingerprint, keyed
 from leasehold.core.import_workloads import CONFIG_MAP, WORKLOAD_KINDS, Workload, read_workloads
 
 SKIPPED: Final = frozenset({".git", "node_modules", ".venv", "__pycache__"})
+
+NOTHING_ASKED: Final[tuple[Registered, tuple[Unread, ...]]] = (Registered(), ())
 
 COLUMNS: Final = (
     Column[Row]("namespace", "NAMESPACE", lambda row: row.server.user.namespace or None, wide=True),
@@ -40,6 +44,8 @@ COLUMNS: Final = (
     Column[Row]("fingerprint", "FINGERPRINT", lambda row: row.credential.fingerprint, wide=True),
     Column[Row]("revocable", "REVOCABLE", lambda row: str(row.credential.kind.revocable)),
     Column[Row]("owner", "OWNER", lambda row: row.owner),
+    Column[Row]("registration", "REGISTRATION", lambda row: str(row.standing.registration)),
+    Column[Row]("profiles", "PROFILES", lambda row: ", ".join(row.standing.names) or None, wide=True),
     Column[Row]("where", "WHERE", lambda row: row.where),
     Column[Row]("sameSecret", "SAME SECRET", lambda row: str(row.same_secret) or None),
     Column[Row]("sameServer", "SAME SERVER", lambda row: str(row.same_server) or None),
@@ -56,6 +62,13 @@ def import_(
         ),
     ] = None,
     cluster: Annotated[bool, typer.Option("--cluster", help="Read the workloads of a cluster, too.")] = False,
+    registered: Annotated[
+        bool,
+        typer.Option(
+            "--registered",
+            help="Compare with the profiles and connections of a cluster; --cluster does so by itself.",
+        ),
+    ] = False,
     owner: Annotated[
         str, typer.Option(help="The person who answers for all of it.", show_default=False)
     ] = "",
@@ -66,7 +79,8 @@ def import_(
         typer.Option(
             "--namespace",
             "-n",
-            help="Where connections from files belong; with --cluster, the only namespace that is read.",
+            help="Where connections from files belong (compared are those of the context's namespace, without it); "
+            "with --cluster, the only namespace that is read.",
             show_default=False,
         ),
     ] = "",
@@ -85,11 +99,12 @@ def import_(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Find the MCP servers that agents use already, and what they log in with. Secrets are never printed.
+    """Find the MCP servers that agents use already, what they log in with, and what of it nobody registered.
+    Secrets are never printed.
 
     Exit status: 0 when nothing was found that a person has to look at, 3 when something was (a static credential,
-    or a connection without an owner), 1 when nothing was found and something could not be read, 2 when this was
-    used wrongly.
+    a connection without an owner, or a server that nobody registered), 1 when nothing was found and something
+    could not be read, or what is registered could not be, 2 when this was used wrongly.
     """
     if not paths and not cluster:
         raise refused("name files or directories, or a cluster with --cluster")
@@ -101,18 +116,25 @@ def import_(
     if cluster:
         found += run(_read_cluster(kubeconfig, context, namespace, fingerprint))
     servers = tuple(dict.fromkeys(found.servers))
-    table = rows(servers, owner)
+    known, unknown = (
+        run(read_registered(kubeconfig, context, namespace, everywhere=cluster))
+        if servers and (cluster or registered)
+        else NOTHING_ASKED
+    )
+    comparison = Comparison(known)
+    standings = {server: comparison.standing(server) for server in servers}
+    table = rows(servers, owner, standings)
     if output is Format.YAML:
-        typer.echo(as_manifests(servers, Declared(owner, team, purpose, namespace)), nl=False)
+        typer.echo(as_manifests(servers, Declared(owner, team, purpose, namespace), standings), nl=False)
     else:
         typer.echo(as_rows(table, COLUMNS, output), nl=False)
-    for unread in dict.fromkeys(found.unread):
+    for unread in dict.fromkeys((*found.unread, *unknown)):
         typer.echo(visible(str(unread), LONGEST_LINE), err=True)
     summary = totals(table, found.sources)
     typer.echo(str(summary), err=True)
     if not summary.is_clean:
         raise typer.Exit(FINDINGS)
-    raise typer.Exit(FAILED if found.unread and not servers else 0)
+    raise typer.Exit(FAILED if unknown or (found.unread and not servers) else 0)
 
 
 _FORMS: Final[dict[str, tuple[TypeAdapter[Any], str]]] = {

@@ -5,7 +5,7 @@ void, for the server may have changed meanwhile: so the command waits until the 
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -85,22 +85,36 @@ class _Asked:
         return self.decision.value.lower()
 
 
-def approve(
-    name: Name = None,
-    selector: Selector = None,
-    team: Team = None,
-    vendor: Vendor = None,
-    comment: Comment = None,
-    ticket: Ticket = None,
-    yes: Yes = False,
-    full: Full = False,
-    timeout: Timeout = SECONDS,
-    output: Output = Format.TABLE,
-    namespace: Namespace = None,
-    all_namespaces: AllNamespaces = False,
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-) -> None:
+def _command(decision: Decision, explained: str) -> Callable[..., None]:
+    """The command for one decision; both take the same options."""
+
+    def command(
+        name: Name = None,
+        selector: Selector = None,
+        team: Team = None,
+        vendor: Vendor = None,
+        comment: Comment = None,
+        ticket: Ticket = None,
+        yes: Yes = False,
+        full: Full = False,
+        timeout: Timeout = SECONDS,
+        output: Output = Format.TABLE,
+        namespace: Namespace = None,
+        all_namespaces: AllNamespaces = False,
+        kubeconfig: Kubeconfig = None,
+        context: Context = None,
+    ) -> None:
+        cluster = (kubeconfig, context, namespace)
+        chosen = (name, selector, team, vendor, all_namespaces)
+        _review(_Asked(decision, *chosen, comment, ticket, yes, full, timeout, output, cluster))
+
+    command.__name__ = decision.value.lower()
+    command.__doc__ = explained
+    return command
+
+
+approve: Final = _command(
+    Decision.APPROVE,
     """Approve connections, in your own name.
 
     Their leases begin anew, and what their servers expose now is what was approved. What differs is shown first,
@@ -108,29 +122,11 @@ def approve(
 
     Exit status: 0 when every approval counts; 3 when one is void, or was not judged in time; 1 when one could not
     be written; 2 when this was used wrongly.
-    """
-    cluster = (kubeconfig, context, namespace)
-    chosen = (name, selector, team, vendor, all_namespaces)
-    wanted = (*chosen, comment, ticket, yes, full, timeout, output, cluster)
-    _review(_Asked(Decision.APPROVE, *wanted))
+    """,
+)
 
-
-def reject(
-    name: Name = None,
-    selector: Selector = None,
-    team: Team = None,
-    vendor: Vendor = None,
-    comment: Comment = None,
-    ticket: Ticket = None,
-    yes: Yes = False,
-    full: Full = False,
-    timeout: Timeout = SECONDS,
-    output: Output = Format.TABLE,
-    namespace: Namespace = None,
-    all_namespaces: AllNamespaces = False,
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-) -> None:
+reject: Final = _command(
+    Decision.REJECT,
     """Reject connections, in your own name.
 
     Their credentials end, and no connection of that name gets one until it is approved. What differs is shown
@@ -138,11 +134,8 @@ def reject(
 
     Exit status: 0 when every rejection counts; 3 when one is void, or was not judged in time; 1 when one could not
     be written; 2 when this was used wrongly.
-    """
-    cluster = (kubeconfig, context, namespace)
-    chosen = (name, selector, team, vendor, all_namespaces)
-    wanted = (*chosen, comment, ticket, yes, full, timeout, output, cluster)
-    _review(_Asked(Decision.REJECT, *wanted))
+    """,
+)
 
 
 def _review(asked: _Asked) -> None:

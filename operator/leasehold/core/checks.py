@@ -14,6 +14,7 @@ from leasehold.api.reasons import Reason
 from leasehold.api.violation import PolicyViolation
 from leasehold.core import deadlines, ledger, revocations
 from leasehold.core.drift_standing import DriftStanding
+from leasehold.core.former import LOOKED_AT_ANEW, ended_lately
 from leasehold.core.observation import Observation
 from leasehold.core.templates import validate_template
 from leasehold.core.text import shortened
@@ -65,7 +66,7 @@ def connection_is_revoked(o: Observation) -> Finding | None:
             Reason.REVOKED,
             f"revocation {unreadable.name} cannot be read by this version, so it denies everything; see its spec",
         )
-    denying = revocations.denying(o.revocations, o.connection, o.registered_url, o.now, o.matched_by)
+    denying = revocations.denying(o.revocations, o.connection, o.profile, o.now, o.matched_by)
     if not denying:
         return None
     first = denying[0]
@@ -190,6 +191,28 @@ def policy_cannot_be_read(o: Observation) -> Finding | None:
 def _has_a_credential(o: Observation) -> bool:
     present = ledger.current(o.connection.status.ledger)
     return present is not None and (present.expiry_time is None or o.now < present.expiry_time)
+
+
+def nobody_looked_at_it_anew(o: Observation) -> Finding | None:
+    """Who creates a connection anew does not get rid of a review that way."""
+    if o.recipe is None:
+        return None
+    asked = f"within {LOOKED_AT_ANEW.days} days a person approves the new one in a review before anything is minted"
+    status = o.connection.status
+    if o.unreadable_exposure is not None and not status.last_generation and status.approval is None:
+        return _obstacle(
+            Reason.RECREATED,
+            f"MCPAgentExposure {o.unreadable_exposure} cannot be read by this version, so nobody knows whether the "
+            f"agent had a connection to this server; {asked}",
+        )
+    former = ended_lately(o.connection, o.predecessors, o.now)
+    if former is None:
+        return None
+    return _obstacle(
+        Reason.RECREATED,
+        f"connection {former.name} of the same agent to the same server ended at {rfc3339(former.ended_time)} "
+        f"({former.reason}); {asked}",
+    )
 
 
 def policy_will_end_it(o: Observation) -> Finding | None:
@@ -392,6 +415,7 @@ OBSTACLES: tuple[Check, ...] = (
     store_is_missing,
     secret_belongs_to_another,
     ledger_is_lost,
+    nobody_looked_at_it_anew,
     ledger_is_full,
     store_is_being_deleted,
     store_is_not_held,

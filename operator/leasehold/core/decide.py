@@ -8,6 +8,7 @@ from leasehold.api.reasons import Reason
 from leasehold.core import deadlines, ledger
 from leasehold.core.adoption import ours, published_intents
 from leasehold.core.checks import DENIALS, OBSTACLES, REMARKS, Effect, Finding, first_finding
+from leasehold.core.former import LOOKED_AT_ANEW, ended_lately
 from leasehold.core.ledger import Ledger
 from leasehold.core.observation import Observation
 from leasehold.core.plan import Ending, Plan
@@ -138,6 +139,9 @@ def next_wake(o: Observation) -> datetime | None:
     if o.drift is not None:
         moments.append(o.drift.deadline)
     moments += [each.deadline_time for each in o.violations]
+    former = ended_lately(o.connection, o.predecessors, o.now)
+    if former is not None:
+        moments.append(former.ended_time + LOOKED_AT_ANEW)
     if status.backoff is not None:
         moments.append(status.backoff.retry_time)
     for entry in status.ledger:

@@ -42,8 +42,12 @@ TEXTS: Final[dict[Reason, EventText]] = {
     Reason.SERVICE_ACCOUNT_GONE: _bad("Decide", "The agent's service account does not exist."),
     Reason.ORPHANED: _bad("Decide", "Who answered for the connection has left, and nobody took it over."),
     Reason.POLICY_VIOLATED: _bad("Decide", "The connection does not satisfy an access policy."),
+    Reason.RECREATED: _bad(
+        "Decide", "The agent had a connection to this server; a person has to approve it."
+    ),
     Reason.POLICY_UNREADABLE: _bad("Decide", "An access policy cannot be read; nothing new is minted."),
     Reason.POLICY_SATISFIED: _good("Decide", "The connection satisfies an access policy again."),
+    Reason.SHADOW: _bad("Look", "An MCP server is in use, and no connection is registered for it."),
     Reason.POLICY_REMOVED: _bad("Decide", "The access policy was deleted; what it denied is allowed."),
     Reason.DRIFTED: _bad("Probe", "The server exposes something else than what was approved."),
     Reason.IDLE: _bad("Decide", "The connection was not used for longer than spec.idleSeconds."),

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from leasehold.core.audit_lines import Chain
+from leasehold.core.evidence_agents import agents
 from leasehold.core.evidence_decisions import decisions
 from leasehold.core.evidence_endings import endings, revocations
 from leasehold.core.evidence_exceptions import exceptions
@@ -35,8 +36,6 @@ SIGNATURE: Final = "SHA256SUMS.sig"
 
 LIMITS: Final = (
     "Objects are as they were at the time of reading, not as at the end of the period.",
-    "Connections that ended are told by audit records alone: whoever never got a credential, a review or a "
-    "revocation has left none.",
     "Credentials that have left the ledgers were not looked up again: the operator did that when it ended them.",
     "That the newest audit records are missing cannot be seen in the records themselves.",
 )
@@ -44,7 +43,7 @@ LIMITS: Final = (
 
 def tables(sources: Sources) -> Sequence[Table]:
     """All tables, in the order in which a person reads them."""
-    made = (exceptions, population, decisions, revocations, endings, reconciliation, look_ups)
+    made = (exceptions, population, agents, decisions, revocations, endings, reconciliation, look_ups)
     return [make(sources) for make in made]
 
 

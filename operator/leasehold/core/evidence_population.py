@@ -1,13 +1,15 @@
-"""Every connection that lived in the period: those that are there, and those that audit records alone remember."""
+"""Every connection that lived in the period: those that are there, and those that audit records and the exposures
+of agents remember."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from leasehold.api.connection import MCPConnection
+from leasehold.api.exposure import FormerConnection, MCPAgentExposure
 from leasehold.core.audit import AuditData, AuditEnvelope
 from leasehold.core.conditions import condition_of
 from leasehold.core.evidence_sources import Sources
-from leasehold.core.evidence_table import Row, Table
+from leasehold.core.evidence_table import Cell, Row, Table
 from leasehold.core.evidence_times import told
 
 COLUMNS: Final = (
@@ -43,10 +45,12 @@ COLUMNS: Final = (
 )
 ABOUT: Final = (
     "One row for each connection that lived in the period. Whoever Exists is told by the API server as of the time "
-    "of reading; whoever is Gone, by the last audit record of it."
+    "of reading; whoever is Gone, by the last audit record of it, by what the exposure of its agent keeps of it, "
+    "or by both."
 )
 
 Told = tuple[AuditEnvelope, AuditData]
+Former = tuple[MCPAgentExposure, FormerConnection]
 
 
 def population(sources: Sources) -> Table:
@@ -65,9 +69,13 @@ def _rows(sources: Sources) -> Iterator[Row]:
         created = told(connection.metadata.creation_timestamp)
         if created is None or created < period.end:
             yield _existing(connection, by_uid.get(connection.metadata.uid, []))
-    for uid, steps in by_uid.items():
-        if uid not in known and steps[0][0].time < period.end and steps[-1][0].time >= period.begin:
-            yield _gone(steps)
+    for uid in [*by_uid, *(each for each in sources.former if each not in by_uid)]:
+        if uid in known:
+            continue
+        row = _gone(by_uid.get(uid, []), sources.former.get(uid))
+        begin, end = str(row["createdTime"] or row["firstRecordTime"]), str(row["endedTime"])
+        if begin < period.end and end >= period.begin:
+            yield row
 
 
 def _existing(connection: MCPConnection, steps: list[Told]) -> Row:
@@ -110,7 +118,38 @@ def _existing(connection: MCPConnection, steps: list[Told]) -> Row:
     }
 
 
-def _gone(steps: list[Told]) -> Row:
+def _gone(steps: list[Told], kept: Former | None) -> Row:
+    """What is kept of its end knows it better than its records, which know all else."""
+    told_by = [name for name, source in (("Audit", steps), ("Exposure", kept)) if source]
+    row: dict[str, Cell] = {"existence": "Gone", "createdTime": None, "toldBy": ", ".join(told_by)}
+    if steps:
+        row |= _of_records(steps)
+    if kept is not None:
+        row |= _of_former(*kept)
+    return row
+
+
+def _of_former(exposure: MCPAgentExposure, former: FormerConnection) -> Row:
+    row: dict[str, Cell] = {
+        "namespace": exposure.metadata.namespace,
+        "name": former.name,
+        "uid": former.uid,
+        "agent": exposure.spec.agent,
+        "profile": former.profile,
+        "createdTime": told(former.created_time),
+        "endedTime": told(former.ended_time),
+        "endedReason": former.reason.value,
+    }
+    if former.rejection is not None:
+        row |= {
+            "lastDecision": "Reject",
+            "lastReviewTime": told(former.rejection.time),
+            "lastReviewer": former.rejection.reviewer,
+        }
+    return row
+
+
+def _of_records(steps: list[Told]) -> Row:
     envelope, data = steps[-1]
     said = [
         each for each in steps if each[1].action in ("approve", "reject") and each[1].outcome == "Succeeded"
@@ -130,7 +169,6 @@ def _gone(steps: list[Told]) -> Row:
         "profile": data.profile,
         "serverURL": data.server_url,
         "credentialType": typed[-1] if typed else None,
-        "existence": "Gone",
         "firstRecordTime": steps[0][0].time,
         "lastRecordTime": envelope.time,
         "endedTime": envelope.time,
@@ -138,5 +176,4 @@ def _gone(steps: list[Told]) -> Row:
         "lastDecision": str(said[-1][1].action).capitalize() if said else None,
         "lastReviewTime": said[-1][0].time if said else None,
         "lastReviewer": said[-1][1].actor if said else None,
-        "toldBy": "Audit",
     }

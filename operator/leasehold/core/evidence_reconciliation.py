@@ -9,6 +9,7 @@ from typing import Final
 from leasehold.api.connection import EntryState, MCPConnection
 from leasehold.api.reasons import Reason
 from leasehold.core.conditions import condition_of
+from leasehold.core.evidence_exposures import exposure_comparison
 from leasehold.core.evidence_sources import Sources, hashed
 from leasehold.core.evidence_table import Cell, Row, Table
 from leasehold.core.evidence_times import told
@@ -32,6 +33,7 @@ def reconciliation(sources: Sources) -> Table:
     rows = [
         *_metrics(sources),
         *vault_comparison(sources),
+        *exposure_comparison(sources),
         *_ledgers(sources),
         *_records(sources),
         *_chains(sources),

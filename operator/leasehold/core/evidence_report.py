@@ -34,6 +34,18 @@ SHOWN: Final[Mapping[str, Sequence[tuple[str, tuple[str, ...]]]]] = {
         ("Lease ends", ("leaseEndTime",)),
         ("Last review", ("lastDecision", "lastReviewer", "lastReviewTime")),
     ),
+    "agents": (
+        ("Agent", ("namespace", "agent")),
+        ("Connections", ("connections",)),
+        ("Risk", ("riskTier",)),
+        ("Can do", ("capabilities",)),
+        ("Forbidden, and met", ("forbidden",)),
+        ("Reaches", ("profiles", "servers")),
+        ("Scopes, data", ("scopes", "dataClasses")),
+        ("Credentials", ("credentialTypes",)),
+        ("Tools", ("tools",)),
+        ("Still exposed until", ("residualExposureUntil",)),
+    ),
     "decisions": (
         ("When", ("time",)),
         ("Connection", ("namespace", "connection")),

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
+from leasehold.api.exposure import FormerConnection, MCPAgentExposure
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.revocation import MCPRevocation
 from leasehold.core.audit import AuditData, AuditEnvelope, AuditPhase, AuditRevocationData
@@ -27,7 +28,12 @@ OBJECTS: Final = "sources/objects.json"
 METRICS: Final = "sources/metrics.txt"
 VAULT: Final = "sources/vault.json"
 AUDIT: Final = "sources/audit-"
-KINDS: Final[tuple[type[Resource], ...]] = (MCPConnection, MCPConnectionReview, MCPRevocation)
+KINDS: Final[tuple[type[Resource], ...]] = (
+    MCPConnection,
+    MCPConnectionReview,
+    MCPRevocation,
+    MCPAgentExposure,
+)
 _IDENTIFIERS: Final = ("accessor", "tokenAccessor", "leaseID")
 
 
@@ -68,6 +74,7 @@ class Sources:
     connections: tuple[MCPConnection, ...] = ()
     reviews: tuple[MCPConnectionReview, ...] = ()
     revocations: tuple[MCPRevocation, ...] = ()
+    exposures: tuple[MCPAgentExposure, ...] = ()
     unreadable: tuple[str, ...] = ()
     audit: Mapping[str, bytes] = field(default_factory=dict)
     """The files by their names in the folder."""
@@ -99,6 +106,11 @@ class Sources:
             (each, each.data) for each in envelopes if each and isinstance(each.data, AuditRevocationData)
         ]
 
+    @cached_property
+    def former(self) -> dict[str, tuple[MCPAgentExposure, FormerConnection]]:
+        """Connections that agents had, by uid."""
+        return {former.uid: (each, former) for each in self.exposures for former in each.spec.former}
+
     def results(self, *actions: str) -> list[tuple[AuditEnvelope, AuditData]]:
         """The results of these actions."""
         wanted = frozenset(actions)
@@ -108,13 +120,18 @@ class Sources:
             if data.phase == AuditPhase.RESULT and data.action in wanted
         ]
 
+    @property
+    def _objects(self) -> tuple[tuple[Resource, ...], ...]:
+        """As in KINDS."""
+        return self.connections, self.reviews, self.revocations, self.exposures
+
     def files(self) -> dict[str, bytes]:
         """The sources as they are in the folder; the scope is in its manifest."""
         objects = {
             "unreadable": list(self.unreadable),
             **{
                 kind.PLURAL: [without_identifiers(each) for each in found]
-                for kind, found in zip(KINDS, (self.connections, self.reviews, self.revocations), strict=True)
+                for kind, found in zip(KINDS, self._objects, strict=True)
             },
         }
         numbers = {} if self.metrics is None else {METRICS: self.metrics.encode()}
@@ -143,7 +160,7 @@ def read_sources(scope: Scope, files: Mapping[str, bytes]) -> Sources:
     """
     try:
         objects = json.loads(files[OBJECTS])
-        connections, reviews, revocations = (
+        connections, reviews, revocations, exposures = (
             tuple(kind.model_validate(each) for each in objects[kind.PLURAL]) for kind in KINDS
         )
         unreadable = tuple(str(each) for each in objects["unreadable"])
@@ -157,6 +174,7 @@ def read_sources(scope: Scope, files: Mapping[str, bytes]) -> Sources:
         connections=connections,  # type: ignore[arg-type]  # as in KINDS
         reviews=reviews,  # type: ignore[arg-type]
         revocations=revocations,  # type: ignore[arg-type]
+        exposures=exposures,  # type: ignore[arg-type]
         unreadable=unreadable,
         audit={name: data for name, data in sorted(files.items()) if name.startswith(AUDIT)},
         metrics=None if numbers is None else numbers.decode(errors="replace"),

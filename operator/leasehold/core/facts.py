@@ -83,6 +83,20 @@ class Heartbeat:
 
 
 @dataclass(frozen=True)
+class LabelledHeartbeat:
+    """A Lease that is labelled as a heartbeat, with all that whoever renews it says: nothing of it is proven."""
+
+    namespace: str
+    name: str
+    uid: str
+    renewed: datetime | None
+    duration_seconds: int | None = None
+    server_url: str | None = None
+    agent: str | None = None
+    holder: str | None = None
+
+
+@dataclass(frozen=True)
 class ServiceAccountToken:
     """A token from TokenRequest; `expiry` counts from before the request."""
 

@@ -1,11 +1,18 @@
 """What an import finds: MCP servers as somebody's configuration names them, and how each is logged in to. Nothing
 here holds a secret; a fingerprint is all that is left of one."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from leasehold.api.profile import Transport
+
+MAX_WORDS: Final = 64
+MAX_WORD: Final = 1024
+
+Target = str | tuple[str, ...]
+"""What makes a server the one that it is: its URL, or the command that starts it."""
 
 
 class CredentialKind(StrEnum):
@@ -107,6 +114,11 @@ class User:
     namespace: str = ""
     service_account: str = ""
 
+    @property
+    def agent_name(self) -> str:
+        """What the agent is called in a connection."""
+        return dns_label(self.agent)
+
 
 @dataclass(frozen=True)
 class FoundServer:
@@ -129,6 +141,13 @@ class FoundServer:
         return self.url if self.url is not None else " ".join(self.command)
 
     @property
+    def target(self) -> Target:
+        """What a profile says of it: the URL, or the command as far as a profile may be long."""
+        if self.url is not None:
+            return self.url
+        return tuple(word[:MAX_WORD] for word in self.command[:MAX_WORDS])
+
+    @property
     def is_static(self) -> bool:
         """Whether one of its credentials stands in what was read."""
         return any(each.kind.is_static for each in self.credentials)
@@ -145,3 +164,8 @@ class Unread:
     def __str__(self) -> str:
         at = "" if self.line is None else f":{self.line}"
         return f"{self.source}{at}: {self.problem}"
+
+
+def dns_label(text: str) -> str:
+    """Lowercase letters, digits and hyphens, as names of objects are made."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].rstrip("-") or "server"

@@ -1,6 +1,7 @@
-"""What was found, as manifests for Git: a profile for each server, a connection for each use of one. They are
-records only: without `credential` in a profile, nothing is minted. What nobody but a person can say is left empty,
-and an empty owner is refused by the API server until somebody has filled it in."""
+"""What was found and is not registered yet, as manifests for Git: a profile for each server, a connection for
+each use of one. They are records only: without `credential` in a profile, or `output` in a connection, nothing is
+minted. What nobody but a person can say is left empty, and an empty owner is refused by the API server until
+somebody has filled it in."""
 
 import hashlib
 import re
@@ -14,14 +15,13 @@ from leasehold.api.connection import MCPConnection
 from leasehold.api.names import API_VERSION
 from leasehold.api.profile import MCPServerProfile, Transport
 from leasehold.core.hidden_text import visible
-from leasehold.core.import_found import FoundServer
+from leasehold.core.import_found import FoundServer, dns_label
+from leasehold.core.import_registered import NOTHING_COMPARED, Registration, Standing, Standings
 from leasehold.core.text import shortened
 
 FILL_IN: Final = "  # fill in"
-MAX_WORDS: Final = 64
-MAX_WORD: Final = 1024
 
-_EMPTY: Final = re.compile(r"^(\s+(?:user|team|summary): '')$", re.MULTILINE)
+_EMPTY: Final = re.compile(r"^(\s+(?:user|team|summary|profile): '')$", re.MULTILINE)
 _OPEN_URL: Final = re.compile(r"^(\s+url: .*(?:\$\{|REDACTED).*|\s+url: '')$", re.MULTILINE)
 _LONGEST_STEM: Final = 40
 _DROPPED: Final = frozenset(
@@ -39,15 +39,21 @@ class Declared:
     namespace: str = ""
 
 
-def as_manifests(servers: Sequence[FoundServer], declared: Declared) -> str:
+def as_manifests(
+    servers: Sequence[FoundServer], declared: Declared, standings: Standings = NOTHING_COMPARED
+) -> str:
     """YAML, profiles first. The same servers give the same names, whatever else is found."""
     profiles: dict[str, list[FoundServer]] = {}
-    for server in servers:
-        profiles.setdefault(profile_name(server), []).append(server)
+    connections: dict[str, FoundServer] = {}
+    registered = {server: standings.get(server, Standing()) for server in servers}
+    for server, standing in registered.items():
+        if not standing.profiles:
+            profiles.setdefault(profile_name(server), []).append(server)
+        if standing.registration is not Registration.REGISTERED:
+            connections[connection_name(server)] = server
     documents = [_document(_profile(name, used, declared), used) for name, used in sorted(profiles.items())]
-    connections = {connection_name(server): server for server in servers}
     documents += [
-        _document(_connection(name, server, declared), [server])
+        _document(_connection(name, server, declared, registered[server]), [server], registered[server].names)
         for name, server in sorted(connections.items())
     ]
     return "".join(documents)
@@ -70,11 +76,6 @@ def _name(stem: str, *identity: str) -> str:
     return f"{dns_label(stem)[:_LONGEST_STEM].rstrip('-')}-{digest}"
 
 
-def dns_label(text: str) -> str:
-    """Lowercase letters, digits and hyphens, as names of objects are made."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].rstrip("-") or "server"
-
-
 def _subject(server: FoundServer) -> str:
     if server.url is not None:
         parts = re.findall(r"[A-Za-z0-9]+", re.sub(r"\$\{\w+\}|[?].*|REDACTED", "", server.url))
@@ -86,7 +87,7 @@ def _profile(name: str, used: Sequence[FoundServer], declared: Declared) -> dict
     server = used[0]
     spec: dict[str, Any] = {"transport": str(server.transport)}
     if server.transport is Transport.STDIO:
-        spec["command"] = [word[:MAX_WORD] for word in server.command[:MAX_WORDS]]
+        spec["command"] = list(server.target)
     else:
         spec = {"url": server.url or "", **spec}
     return {
@@ -97,16 +98,16 @@ def _profile(name: str, used: Sequence[FoundServer], declared: Declared) -> dict
     }
 
 
-def _connection(name: str, server: FoundServer, declared: Declared) -> dict[str, Any]:
+def _connection(name: str, server: FoundServer, declared: Declared, standing: Standing) -> dict[str, Any]:
     namespace = server.user.namespace or declared.namespace
-    agent = dns_label(server.user.agent)
+    agent = server.user.agent_name
     return {
         "apiVersion": API_VERSION,
         "kind": MCPConnection.KIND,
         "metadata": {"name": name, **({"namespace": namespace} if namespace else {})},
         "spec": {
             "agent": {"name": agent, "serviceAccountName": server.user.service_account or agent},
-            "profile": profile_name(server),
+            "profile": _profile_of(server, standing),
             "owner": {"user": declared.owner, "team": declared.team},
             "purpose": {"summary": declared.purpose},
             **({} if server.enabled else {"suspend": True}),
@@ -114,15 +115,26 @@ def _connection(name: str, server: FoundServer, declared: Declared) -> dict[str,
     }
 
 
-def _document(manifest: dict[str, Any], used: Sequence[FoundServer]) -> str:
+def _profile_of(server: FoundServer, standing: Standing) -> str:
+    """The registered profile, or the one that is printed as well; none where a person has to choose among some."""
+    if not standing.profiles:
+        return profile_name(server)
+    alike = [each for each in standing.profiles if each.spec.transport is server.transport]
+    fitting = alike or standing.profiles
+    return fitting[0].metadata.name if len(fitting) == 1 else ""
+
+
+def _document(manifest: dict[str, Any], used: Sequence[FoundServer], registered: Sequence[str] = ()) -> str:
     text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=False, width=110)
     marked = _OPEN_URL.sub(rf"\1{FILL_IN}", _EMPTY.sub(rf"\1{FILL_IN}", text))
-    return "---\n" + "".join(f"# {line}\n" for line in _origins(used)) + marked
+    return "---\n" + "".join(f"# {line}\n" for line in _comments(used, registered)) + marked
 
 
-def _origins(used: Sequence[FoundServer]) -> Iterator[str]:
+def _comments(used: Sequence[FoundServer], registered: Sequence[str]) -> Iterator[str]:
     """For the reader of the file only: what stands in comments is not applied."""
     for server in used:
         kinds = ", ".join(dict.fromkeys(str(each.kind) for each in server.credentials))
         where = visible(f"{server.place.source}#{server.place.pointer}", 400)
         yield shortened(f"{where} ({kinds})", 500)
+    if registered:
+        yield shortened(f"registered as {' or '.join(registered)}", 500)

@@ -1,11 +1,12 @@
-"""What was found, credential by credential, and who else has the same one: a secret that two agents share cannot be
-taken from one of them."""
+"""What was found, credential by credential, who else has the same one, and how much of it is registered: a secret
+that two agents share cannot be taken from one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from leasehold.core.import_found import Credential, FoundServer
+from leasehold.core.import_registered import NOTHING_COMPARED, Registration, Standing, Standings
 
 MAX_NAMED = 5
 
@@ -31,6 +32,7 @@ class Row:
     same_secret: Others
     same_server: Others
     owner: str | None
+    standing: Standing
 
     @property
     def where(self) -> str:
@@ -52,21 +54,24 @@ class Totals:
     static: int
     shared: int
     ownerless: int
+    shadow: int
+    not_compared: int
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing static and nothing without an owner was found."""
-        return not self.static and not self.ownerless
+        """Whether nothing static, nothing without an owner and no server that nobody registered was found."""
+        return not self.static and not self.ownerless and not self.shadow
 
     def __str__(self) -> str:
         found = f"{_count(self.servers, 'server')} in {_count(self.sources, 'source')}"
         return (
             f"{found}: {self.static} with a static credential, {self.shared} with a secret that another one has, "
-            f"too, {self.ownerless} without an owner"
+            f"too, {self.ownerless} without an owner, {self.shadow} to a server that nobody registered, "
+            f"{self.not_compared} not compared with what is registered"
         )
 
 
-def rows(servers: Sequence[FoundServer], owner: str) -> list[Row]:
+def rows(servers: Sequence[FoundServer], owner: str, standings: Standings = NOTHING_COMPARED) -> list[Row]:
     """All credentials, in the order in which they were found."""
     by_secret: dict[str, list[FoundServer]] = {}
     by_server: dict[str, list[FoundServer]] = {}
@@ -81,6 +86,7 @@ def rows(servers: Sequence[FoundServer], owner: str) -> list[Row]:
             _others(server, by_secret.get(credential.fingerprint or "", ())),
             _others(server, by_server[server.identity]),
             owner or None,
+            standings.get(server, Standing()),
         )
         for server in servers
         for credential in server.credentials
@@ -89,13 +95,15 @@ def rows(servers: Sequence[FoundServer], owner: str) -> list[Row]:
 
 def totals(found: Sequence[Row], sources: int) -> Totals:
     """Of all rows, counted by server."""
-    servers = dict.fromkeys(row.server for row in found)
+    servers = {row.server: row.standing.registration for row in found}
     return Totals(
         sources=sources,
         servers=len(servers),
         static=sum(server.is_static for server in servers),
         shared=len({row.server for row in found if row.same_secret.count}),
         ownerless=len({row.server for row in found if row.owner is None}),
+        shadow=sum(each is Registration.SHADOW for each in servers.values()),
+        not_compared=sum(each is Registration.NOT_COMPARED for each in servers.values()),
     )
 
 

@@ -95,6 +95,7 @@ STEPS: Final[Mapping[Reason, Callable[[MCPConnection], str]]] = {
         "find what may still be alive in the audit log, end it at Vault, and then say so with the annotation "
         "that the message names (needs the verb abandon)"
     ),
+    Reason.RECREATED: _approve("look at why the one before ended, then approve it"),
     Reason.LEDGER_FULL: _always(
         "see why revocations do not get through: leasehold doctor, and that Vault's own log"
     ),

@@ -15,6 +15,7 @@ from leasehold.api.violation import PolicyViolation
 from leasehold.core.combinations import Member
 from leasehold.core.drift_standing import DriftStanding
 from leasehold.core.facts import RevocationFact, SecretProbe
+from leasehold.core.former import Predecessor
 from leasehold.core.mint_hash import mint_hash
 from leasehold.core.owners import OwnerLook, owner_now
 from leasehold.core.policy import violations_now
@@ -70,15 +71,14 @@ class Observation:
     """Those whose newest version this version cannot read."""
     peers: tuple[Member, ...] = ()
     """Other connections of the same agent; empty where no policy is about all of them together."""
+    predecessors: tuple[Predecessor, ...] = ()
+    """Other connections of the same agent to the same server, those that ended among them."""
+    unreadable_exposure: str | None = None
+    """The agent's exposure, where this version cannot read it: who was before nobody knows."""
     look: UseLook | None = None
     """What sources of evidence said of its use; None: they were not asked lately, which decides nothing."""
     owner_look: OwnerLook | None = None
     """What the owner directory says of its people; None: it was not read yet, which decides nothing."""
-
-    @property
-    def registered_url(self) -> str | None:
-        """Where the profile says that the server is."""
-        return self.profile.spec.url if self.profile else None
 
     @cached_property
     def holds(self) -> tuple[Hold, ...]:
@@ -87,7 +87,7 @@ class Observation:
         return holds_now(
             self.revocations,
             self.connection,
-            self.registered_url,
+            self.profile,
             self.now,
             self.matched_by,
             approved_time=approval.time if approval is not None else None,

@@ -213,6 +213,7 @@ def _server(o: Observation) -> ServerFacts | None:
     kind = spec.credential.type if spec.credential else None
     return ServerFacts(
         url=spec.url,
+        vendor=spec.vendor,
         transport=spec.transport,
         scopes=spec.scopes,
         credential_type=kind,

@@ -12,6 +12,7 @@ from leasehold.api.base import whole_seconds
 from leasehold.api.connection import LedgerEntry, MCPConnection
 from leasehold.api.hold import MAX_HOLDS, Hold, OnLift
 from leasehold.api.names import FINALIZER
+from leasehold.api.profile import MCPServerProfile
 from leasehold.api.revocation import MCPRevocation, RevocationTarget
 from leasehold.core import ledger
 from leasehold.core.facts import RevocationFact
@@ -31,10 +32,11 @@ def is_over(revocation: MCPRevocation, now: datetime) -> bool:
     return revocation.spec.lift is not None or (end is not None and now >= end)
 
 
-def matches(target: RevocationTarget, connection: MCPConnection, registered_url: str | None) -> bool:
-    """Whether every field of the target is satisfied; `registered_url` is the profile's, None without a profile.
+def matches(target: RevocationTarget, connection: MCPConnection, profile: MCPServerProfile | None) -> bool:
+    """Whether every field of the target is satisfied; `profile` is the registered one, None without any.
 
-    The URL that the connection's credentials were made for counts as well, should the profile have another by now.
+    The URL and the vendor that the connection's status remembers count as well, should the profile have another by
+    now, or be gone.
     """
     spec, metadata = connection.spec, connection.metadata
     exact = (
@@ -49,9 +51,13 @@ def matches(target: RevocationTarget, connection: MCPConnection, registered_url:
         return False
     if target.label_selector is not None and not target.label_selector.matches(metadata.labels):
         return False
-    known = connection.status.server.url if connection.status.server else None
+    servers = [
+        known for known in (profile.spec if profile else None, connection.status.server) if known is not None
+    ]
+    if target.vendor is not None and all(server.vendor != target.vendor for server in servers):
+        return False
     return target.server_url is None or any(
-        url is not None and _covers(target.server_url, url) for url in (registered_url, known)
+        server.url is not None and _covers(target.server_url, server.url) for server in servers
     )
 
 
@@ -70,7 +76,7 @@ def unreadable(revocations: Revocations) -> RevocationFact | None:
 def denying(
     revocations: Revocations,
     connection: MCPConnection,
-    registered_url: str | None,
+    profile: MCPServerProfile | None,
     now: datetime,
     matched_by: frozenset[str] = frozenset(),
 ) -> tuple[MCPRevocation, ...]:
@@ -80,9 +86,7 @@ def denying(
         revocation
         for revocation in readable(revocations)
         if not is_over(revocation, now)
-        and (
-            revocation.metadata.uid in matched or matches(revocation.spec.target, connection, registered_url)
-        )
+        and (revocation.metadata.uid in matched or matches(revocation.spec.target, connection, profile))
     )
 
 
@@ -94,7 +98,7 @@ def readable(revocations: Revocations) -> Iterable[MCPRevocation]:
 def holds_now(
     revocations: Revocations,
     connection: MCPConnection,
-    registered_url: str | None,
+    profile: MCPServerProfile | None,
     now: datetime,
     matched_by: frozenset[str] = frozenset(),
     approved_time: datetime | None = None,
@@ -106,7 +110,7 @@ def holds_now(
     """
     facts = {fact.uid: fact for fact in revocations}
     kept = [_followed(hold, facts.get(hold.uid), now) for hold in connection.status.holds]
-    denied = {each.metadata.uid for each in denying(revocations, connection, registered_url, now, matched_by)}
+    denied = {each.metadata.uid for each in denying(revocations, connection, profile, now, matched_by)}
     missing = (denied | matched_by) - {hold.uid for hold in kept}
     new = [
         _followed(_hold(revocation, now), facts[revocation.metadata.uid], now)

@@ -219,8 +219,7 @@ class Breakglass:
     def _join(self, revocation: MCPRevocation, connection: MCPConnection) -> None:
         uid = revocation.metadata.uid
         profile = self._inventory.profiles.get(connection.spec.profile)
-        url = profile.spec.url if profile else None
-        if uid in self._book.matched_by(connection) or matches(revocation.spec.target, connection, url):
+        if uid in self._book.matched_by(connection) or matches(revocation.spec.target, connection, profile):
             self._book.remember(connection, revocation)
             self._members.setdefault(uid, set()).add(connection.key)
 

@@ -9,7 +9,9 @@ from leasehold.core.decide import standing
 from leasehold.engine.gather import Gatherer
 from leasehold.engine.leadership import Leadership
 
-FORBIDDING: Final = frozenset({Reason.INVALID_SPEC, Reason.POLICY_VIOLATED, Reason.POLICY_UNREADABLE})
+FORBIDDING: Final = frozenset(
+    {Reason.INVALID_SPEC, Reason.POLICY_VIOLATED, Reason.POLICY_UNREADABLE, Reason.RECREATED}
+)
 """Obstacles that people have put there, and that a mint under way must not pass."""
 
 

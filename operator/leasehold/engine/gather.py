@@ -13,6 +13,7 @@ from leasehold.core import ledger
 from leasehold.core.checks import DENIALS, first_finding
 from leasehold.core.drift_standing import DriftStanding
 from leasehold.core.faults import Fault, TryLater
+from leasehold.core.former import inherited
 from leasehold.core.observation import Observation
 from leasehold.core.reviews import reviewed
 from leasehold.engine.inspect import Inspector
@@ -68,6 +69,8 @@ class Gatherer:
         """One connection as it stands now, with the reviews that count."""
         now = self.now()
         inventory = self._inventory
+        predecessors = inventory.predecessors(connection, now)
+        connection = inherited(connection, predecessors, self._book.uids)
         connection = reviewed(connection, inventory.reviews_of(connection))
         profile = inventory.profiles.get(connection.spec.profile)
         recipe = profile.spec.credential if profile else None
@@ -102,6 +105,8 @@ class Gatherer:
             policies=policies,
             unreadable_policies=tuple(sorted(inventory.policies.unreadable)),
             peers=inventory.peers(connection),
+            predecessors=predecessors,
+            unreadable_exposure=inventory.unreadable_exposure(connection),
             look=await self._uses.look(connection, now),
             owner_look=self._owners.look(connection, now),
         )
@@ -113,6 +118,8 @@ class Gatherer:
         newest = self._inventory.connections.get(connection.key)
         if newest is None or newest.metadata.uid != connection.metadata.uid:
             newest = connection
+        predecessors = self._inventory.predecessors(newest, self.now())
+        newest = inherited(newest, predecessors, self._book.uids)
         newest = reviewed(newest, self._inventory.reviews_of(newest))
         profile = self._inventory.profiles.get(newest.spec.profile)
         recipe = profile.spec.credential if profile else None
@@ -132,6 +139,8 @@ class Gatherer:
             policies=policies,
             unreadable_policies=tuple(sorted(self._inventory.policies.unreadable)),
             peers=self._inventory.peers(newest),
+            predecessors=predecessors,
+            unreadable_exposure=self._inventory.unreadable_exposure(newest),
             drift=drift,
             owner_look=self._owners.look(newest, self.now()),
         )

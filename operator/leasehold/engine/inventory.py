@@ -3,21 +3,25 @@
 Events at or below the version that is held are dropped: what we wrote ourselves comes back as an echo."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
 from leasehold.api.base import Resource
 from leasehold.api.connection import MCPConnection
+from leasehold.api.exposure import FormerConnection, MCPAgentExposure
 from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
 from leasehold.api.review import MCPConnectionReview
 from leasehold.api.store import MCPCredentialStore
 from leasehold.core.combinations import Member
+from leasehold.core.exposure import departed, listed
 from leasehold.core.faults import TryLater
+from leasehold.core.former import Predecessor
 from leasehold.core.policy import about_the_agent
 
 LATE_EVENTS = 10_000
@@ -95,7 +99,12 @@ def reviewed_key(review: MCPConnectionReview) -> str:
     return f"{review.metadata.namespace}/{review.spec.connection}"
 
 
-def _agent(connection: MCPConnection) -> tuple[str, str]:
+Agent = tuple[str, str]
+"""A namespace, and the name of an agent in it."""
+
+
+def agent_of(connection: MCPConnection) -> Agent:
+    """Whose connection it is."""
     return connection.metadata.namespace, connection.spec.agent.name
 
 
@@ -108,8 +117,12 @@ class Inventory:
         self.stores = Shelf(MCPCredentialStore)
         self.reviews = Shelf(MCPConnectionReview)
         self.policies = Shelf(MCPAccessPolicy)
+        self.exposures = Shelf(MCPAgentExposure)
+        self.agent_changed: Callable[[Agent], None] = lambda _: None
+        """Told of each agent with a connection, or a server of one, that may not be as it was."""
+        self._left: defaultdict[Agent, dict[str, FormerConnection]] = defaultdict(dict)
         self._by_profile: defaultdict[str, set[str]] = defaultdict(set)
-        self._by_agent: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._by_agent: defaultdict[Agent, set[str]] = defaultdict(set)
         self._by_secret: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._reviews_of: defaultdict[str, set[str]] = defaultdict(set)
         self._mints: Counter[str] = Counter()
@@ -122,6 +135,7 @@ class Inventory:
             MCPCredentialStore: self.stores,
             MCPConnectionReview: self.reviews,
             MCPAccessPolicy: self.policies,
+            MCPAgentExposure: self.exposures,
         }
         shelf: Shelf[R] = shelves[kind]
         return shelf
@@ -150,13 +164,14 @@ class Inventory:
             return False
         if isinstance(resource, MCPConnection):
             self._by_profile[resource.spec.profile].add(resource.key)
-            self._by_agent[_agent(resource)].add(resource.key)
+            self._by_agent[agent_of(resource)].add(resource.key)
             if resource.spec.output is not None:
                 self._by_secret[resource.metadata.namespace, resource.spec.output.secret_name].add(
                     resource.key
                 )
         if isinstance(resource, MCPConnectionReview):
             self._reviews_of[reviewed_key(resource)].add(resource.key)
+        self._tell_agents(resource)
         return True
 
     def remove(self, kind: type[Resource], key: str, version: int) -> Resource | None:
@@ -164,12 +179,21 @@ class Inventory:
         gone = self.shelf(kind).remove(key, version)
         if isinstance(gone, MCPConnection):
             self._by_profile[gone.spec.profile].discard(key)
-            self._by_agent[_agent(gone)].discard(key)
+            self._by_agent[agent_of(gone)].discard(key)
             if gone.spec.output is not None:
                 self._by_secret[gone.metadata.namespace, gone.spec.output.secret_name].discard(key)
         if isinstance(gone, MCPConnectionReview):
             self._reviews_of[reviewed_key(gone)].discard(key)
+        if gone is not None:
+            self._tell_agents(gone)
         return gone
+
+    def _tell_agents(self, changed: Resource) -> None:
+        if isinstance(changed, MCPConnection):
+            self.agent_changed(agent_of(changed))
+        elif isinstance(changed, MCPServerProfile):
+            for connection in self.users_of_profile(changed.key):
+                self.agent_changed(agent_of(connection))
 
     def reviews_of(self, connection: MCPConnection) -> list[MCPConnectionReview]:
         """What was said about a connection of this name, judged or not."""
@@ -191,11 +215,62 @@ class Inventory:
         """Other connections of the same agent; empty where no policy is about all of them together."""
         if not any(about_the_agent(policy) for policy in self.policies):
             return ()
-        others = self._by_agent[_agent(connection)] - {connection.key}
+        others = self._by_agent[agent_of(connection)] - {connection.key}
         return tuple(
             Member(other, self.profiles.get(other.spec.profile))
             for other in self._connections(sorted(others))
         )
+
+    def members(self, agent: Agent) -> tuple[Member, ...]:
+        """All connections of an agent, with their profiles."""
+        return tuple(
+            Member(each, self.profiles.get(each.spec.profile))
+            for each in self._connections(sorted(self._by_agent.get(agent, ())))
+        )
+
+    def left(self, former: FormerConnection, agent: Agent) -> None:
+        """A connection has ended: remembered until its agent's exposure says so."""
+        self._left[agent].setdefault(former.uid, former)
+
+    def leaving(self, agent: Agent) -> tuple[FormerConnection, ...]:
+        """Those of an agent that have ended, and whose end is on no record yet."""
+        return tuple(self._left.get(agent, {}).values())
+
+    def forget_left(self, agent: Agent, recorded: Iterable[FormerConnection] | None = None) -> None:
+        """These are on record; None: nobody can write anything about the agent any more."""
+        left = self._left.get(agent, {})
+        for former in tuple(left.values()) if recorded is None else recorded:
+            left.pop(former.uid, None)
+        if not left:
+            self._left.pop(agent, None)
+
+    def predecessors(self, connection: MCPConnection, now: datetime) -> tuple[Predecessor, ...]:
+        """Other connections of the same agent to the same server: those that are there, and those that were. None
+        once it has minted, for then they do not matter to it any more."""
+        if connection.status.last_generation:
+            return ()
+        agent, profile = agent_of(connection), connection.spec.profile
+        everybody = list(self._connections(sorted(self._by_agent[agent])))
+        there = {each.metadata.uid for each in everybody} | {connection.metadata.uid}
+        others = [
+            listed(each, now)
+            for each in everybody
+            if each.spec.profile == profile and each.metadata.uid != connection.metadata.uid
+        ]
+        exposure = self.exposures.get("/".join(agent))
+        former = list(self.leaving(agent))
+        if exposure is not None:
+            former += exposure.spec.former
+            there |= {each.uid for each in former}
+            former += [
+                departed(each, None, now) for each in exposure.spec.connections if each.uid not in there
+            ]
+        return (*others, *(each for each in former if each.profile == profile))
+
+    def unreadable_exposure(self, connection: MCPConnection) -> str | None:
+        """The exposure of its agent, where this version cannot read it: nobody knows what was before."""
+        key = "/".join(agent_of(connection))
+        return key if key in self.exposures.unreadable else None
 
     def users_of_profile(self, name: str) -> list[MCPConnection]:
         """The connections of a profile."""

@@ -18,6 +18,7 @@ from leasehold.core.faults import Fault, Vanished
 from leasehold.core.observation import Observation
 from leasehold.core.plan import Ending, Plan
 from leasehold.core.project import project
+from leasehold.engine.exposures import Exposures
 from leasehold.engine.gather import Gatherer
 from leasehold.engine.inspect import Inspector
 from leasehold.engine.inventory import Inventory
@@ -69,6 +70,7 @@ class Reconciler:
         recovery: Recovery,
         reporter: Reporter,
         uses: UseWatch,
+        exposures: Exposures,
     ) -> None:
         self._cluster = cluster
         self._inventory = inventory
@@ -81,6 +83,7 @@ class Reconciler:
         self._recovery = recovery
         self._reporter = reporter
         self._uses = uses
+        self._exposures = exposures
         self.released: set[str] = set()
         """Uids of those whose finalizer is off, or may be: nothing of them is alive, or it was given up. Noted
         ahead of the request, for the watch may tell of the deletion before the request is answered."""
@@ -115,6 +118,7 @@ class Reconciler:
                 if _others_keep_it(work.connection):  # it stays, and has to say what is so
                     work.status = project(self._afterwards(observed, work), fault)
                     await work.commit()
+                await self._exposures.leave(work.as_it_will_be)
                 self.released.add(connection.metadata.uid)
                 await work.release()
                 self._forget_what_left(connection, work)

@@ -48,6 +48,11 @@ class RevocationBook:
         """The revocation with this uid; None where it is gone or cannot be read."""
         return next((each for each in readable(self.known) if each.metadata.uid == uid), None)
 
+    @property
+    def uids(self) -> frozenset[str]:
+        """Of all that exist, readable or not."""
+        return frozenset(fact.uid for fact in self.known)
+
     def remember(self, connection: MCPConnection, revocation: MCPRevocation) -> None:
         """It matched: from now on the connection does not escape by an edit."""
         self._matched[connection.metadata.uid].add(revocation.metadata.uid)

@@ -12,6 +12,7 @@ import structlog
 
 from leasehold.api.base import Resource
 from leasehold.api.connection import EntryState, MCPConnection
+from leasehold.api.exposure import MCPAgentExposure
 from leasehold.api.policy import MCPAccessPolicy
 from leasehold.api.profile import MCPServerProfile
 from leasehold.api.reasons import Reason
@@ -21,6 +22,7 @@ from leasehold.api.store import MCPCredentialStore
 from leasehold.core.faults import Fault, NeedsPerson, TryLater
 from leasehold.engine.breakglass import Breakglass
 from leasehold.engine.events import EventRecorder
+from leasehold.engine.exposures import AGENT_PREFIX, Exposures
 from leasehold.engine.fence import Fence
 from leasehold.engine.inventory import Inventory, version_of
 from leasehold.engine.orphans import ORPHAN_PREFIX, Orphans
@@ -31,6 +33,7 @@ from leasehold.engine.reconcile import Reconciler
 from leasehold.engine.registrations import Registrations
 from leasehold.engine.reviews import Reviews
 from leasehold.engine.revoke import Revoker
+from leasehold.engine.shadows import ShadowWatch
 from leasehold.engine.usage import FleetUsage
 from leasehold.ports import Clock, Cluster, Metrics
 
@@ -41,6 +44,8 @@ KINDS: Final[tuple[type[Resource], ...]] = (
     MCPConnectionReview,
     MCPConnection,
 )
+LISTED: Final[tuple[type[Resource], ...]] = (*KINDS, MCPAgentExposure)
+"""What is compared; exposures are not watched, for nobody else may write them."""
 STORE_PREFIX: Final = "store:"
 PROFILE_PREFIX: Final = "profile:"
 REVIEW_PREFIX: Final = "review:"
@@ -68,6 +73,7 @@ class Engine:
         events: EventRecorder,
         metrics: Metrics,
         breakglass: Breakglass,
+        exposures: Exposures,
         *,
         workers: int,
         urgent_workers: int,
@@ -80,6 +86,7 @@ class Engine:
         self._events = events
         self._metrics = metrics
         self._breakglass = breakglass
+        self._exposures = exposures
         self._workers = workers
         self._urgent_workers = urgent_workers
         self._resync_seconds = resync_seconds
@@ -90,6 +97,7 @@ class Engine:
         self._prober: Prober | None = None
         self._usage: FleetUsage | None = None
         self._owners: OwnerBook | None = None
+        self._shadows: ShadowWatch | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._loops: list[asyncio.Task[None]] = []
         self._telling: asyncio.Task[None] | None = None
@@ -101,6 +109,7 @@ class Engine:
         """Uids and generations of those that are known, and names of those that cannot be read."""
         self._stopping = False
         breakglass.use(self._revoke_first, self._queue.hold_back)
+        exposures.use(lambda key, seconds: self._queue.add_at(key, self._loop.time() + seconds))
 
     def use(
         self,
@@ -109,11 +118,12 @@ class Engine:
         prober: Prober,
         usage: FleetUsage,
         owners: OwnerBook,
+        shadows: ShadowWatch,
     ) -> None:
-        """Stores and profiles, reviews, the surfaces of servers, the fleet's use, and its owners are looked after
-        by these."""
+        """Stores and profiles, reviews, the surfaces of servers, the fleet's use, its owners, and what is in use
+        without being part of it are looked after by these."""
         self._registrations, self._reviews, self._prober = registrations, reviews, prober
-        self._usage, self._owners = usage, owners
+        self._usage, self._owners, self._shadows = usage, owners, shadows
 
     def requeue(self, key: str) -> None:
         """A connection is to be looked at, if there is one of that name."""
@@ -286,6 +296,7 @@ class Engine:
             self._failures.pop(key, None)
             self._metrics.connection_gone(key)
             self._breakglass.connection_gone(gone)
+            self._exposures.remember(gone)
             self._end_what_it_left(gone)
             self._add(self._inventory.rivals(gone))
             self._add(peer.connection for peer in self._inventory.peers(gone))
@@ -364,6 +375,9 @@ class Engine:
             return None
         if key.startswith(ORPHAN_PREFIX):
             return await self._orphans.end(key)
+        if key.startswith(AGENT_PREFIX):
+            await self._exposures.reconcile(key)
+            return None
         connection = self._inventory.connections.get(key)
         if connection is None:
             return None
@@ -389,6 +403,8 @@ class Engine:
 
     async def _compare_for_ever(self) -> None:
         while True:
+            if self._shadows is not None:
+                await self._shadows.look()
             await asyncio.sleep(self._resync_seconds)
             try:
                 await self._compare()
@@ -397,7 +413,7 @@ class Engine:
 
     async def _compare(self) -> None:
         """List everything: a watch that broke may have missed changes, and never tells of missed deletions."""
-        for kind in KINDS:
+        for kind in LISTED:
             known = self._inventory.shelf(kind).keys()
             listed, unreadable = await self._cluster.list_all(kind)
             self._inventory.shelf(kind).could_not_read(unreadable)
@@ -412,6 +428,7 @@ class Engine:
             if kind is MCPAccessPolicy:
                 self._look_at_policies()
         await self._breakglass.refresh()
+        self._exposures.look_at_all()
         self._listed_at = self._loop.time()
 
     async def _forget_if_gone(self, kind: type[Resource], key: str) -> None:
@@ -431,6 +448,6 @@ class Engine:
             for lane, (depth, age) in self._queue.depth().items():
                 self._metrics.queue(lane.name.lower(), depth, age)
             age = self._loop.time() - self._listed_at if self._listed_at is not None else 0.0
-            for kind in KINDS:
+            for kind in LISTED:
                 self._metrics.inventory(kind.KIND, len(self._inventory.shelf(kind)), age)
             await asyncio.sleep(2.0)

@@ -20,8 +20,10 @@ from prometheus_client import (
 )
 
 from leasehold.api.connection import MCPConnection
+from leasehold.api.exposure import MCPAgentExposure
 from leasehold.api.profile import CredentialType
 from leasehold.api.reasons import Reason
+from leasehold.telemetry.agents import AgentMetrics
 from leasehold.telemetry.fleet import FleetMetrics
 
 REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0)
@@ -43,6 +45,7 @@ class Telemetry:
         resync_seconds: float = 300.0,
     ) -> None:
         self.fleet = fleet
+        self._agents = AgentMetrics()
         self._monotonic = monotonic
         self._registry = CollectorRegistry()
         disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each, which nobody reads
@@ -52,6 +55,7 @@ class Telemetry:
         self._define_breakglass()
         self._define_probes()
         self._define_use()
+        self._define_shadows()
         self._define_owners()
         self._define_requests()
         self._define_stores()
@@ -123,6 +127,21 @@ class Telemetry:
             "Reads of sources of evidence of use, by how they ended.",
             "source",
             "outcome",
+        )
+
+    def _define_shadows(self) -> None:
+        self._shadow_looks = self._counter(
+            "leasehold_shadow_looks", "Lists of heartbeats, by how they ended.", "outcome"
+        )
+        self._shadows = self._gauge(
+            "leasehold_shadow_connections",
+            "Heartbeats of connections that nobody has registered, or that name another server.",
+            "namespace",
+        )
+        self._shadow_time = self._gauge(
+            "leasehold_shadow_last_seen_timestamp_seconds",
+            "When the newest of these heartbeats was renewed.",
+            "namespace",
         )
 
     def _define_owners(self) -> None:
@@ -243,6 +262,15 @@ class Telemetry:
         """One read of a source of evidence of use is over."""
         self._use_polls.labels(source, outcome).inc()
 
+    def looked_for_shadows(self, outcome: str, found: Mapping[str, tuple[int, datetime]]) -> None:
+        """One look for shadows is over; what is not found any more has no series."""
+        self._shadow_looks.labels(outcome).inc()
+        self._shadows.clear()
+        self._shadow_time.clear()
+        for namespace, (count, newest) in found.items():
+            self._shadows.labels(namespace).set(count)
+            self._shadow_time.labels(namespace).set(newest.timestamp())
+
     def owner_directory_read(self, outcome: str) -> None:
         """One read of the owner directory is over."""
         self._owner_reads.labels(outcome).inc()
@@ -310,6 +338,14 @@ class Telemetry:
         """The connection `namespace/name` is no more."""
         self.fleet.forget(key)
 
+    def agent(self, exposure: MCPAgentExposure) -> None:
+        """This is what an agent has now."""
+        self._agents.update(exposure)
+
+    def agent_gone(self, key: str) -> None:
+        """The agent `namespace/name` has no exposure any more."""
+        self._agents.forget(key)
+
     def event_dropped(self, why: str) -> None:
         """A Kubernetes Event was not sent."""
         self._events_dropped.labels(why).inc()
@@ -320,7 +356,7 @@ class Telemetry:
 
     def render(self) -> bytes:
         """The exposition text of everything; safe to call from any thread."""
-        return generate_latest(self._registry) + self.fleet.render().encode()
+        return generate_latest(self._registry) + (self.fleet.render() + self._agents.render()).encode()
 
     def _growing(self, age_seconds: float) -> Callable[[], float]:
         since = self._monotonic() - age_seconds
