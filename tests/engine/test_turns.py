@@ -3,9 +3,6 @@ revocations would wait for all of it."""
 
 import asyncio
 
-import pytest
-
-from fakes import world as fake_world
 from fakes.world import World
 from leasehold.telemetry.fleet import FleetMetrics
 from leasehold.telemetry.metrics import Telemetry
@@ -28,7 +25,7 @@ class Passes(Telemetry):
 
 
 @in_virtual_time
-async def test_between_the_passes_of_a_fleet_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_between_the_passes_of_a_fleet_others_have_their_turn() -> None:
     world = World()
     first = await world.start()
     for number in range(FLEET):
@@ -36,7 +33,7 @@ async def test_between_the_passes_of_a_fleet_others_have_their_turn(monkeypatch:
     await passing(60)
     await first.stop(5)
     passes = Passes()
-    monkeypatch.setattr(fake_world, "Telemetry", lambda *_: passes)
+    world.telemetry = passes
     engine = await world.start()
     most_in_one_turn = before = 0
     while passes.made < FLEET:
